@@ -1,0 +1,1 @@
+//! Benchmarks of wanctl live in `benches/*.rs` as explicit targets.

@@ -1,0 +1,1 @@
+//! Examples of the wanctl libraries, as explicit targets.
