@@ -189,22 +189,46 @@ impl Threshold {
 }
 
 /// The number as it was written, without a unit: shortest text that reads back as the same value.
+/// A float always has a point or an exponent of at least two digits and a sign, as in `1e-05`.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.get();
         if self.integer {
-            write!(f, "{}", self.value.get())
-        } else {
-            write!(f, "{:?}", self.value.get())
+            return write!(f, "{value}");
+        }
+        let text = format!("{value:?}");
+        match text.split_once('e') {
+            None => f.write_str(&text),
+            Some((digits, exponent)) => {
+                write!(f, "{digits}e{:+03}", exponent.parse::<i32>().unwrap_or(0))
+            }
         }
     }
 }
 
 /// Three thresholds on the delay above baseline, strictly ascending.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedThresholds")]
 pub struct Thresholds {
     target: Threshold,
     warn: Threshold,
     hard_red: Threshold,
+}
+
+/// What a serialised [`Thresholds`] looks like before its order is checked.
+#[derive(Deserialize)]
+struct UncheckedThresholds {
+    target: Threshold,
+    warn: Threshold,
+    hard_red: Threshold,
+}
+
+impl TryFrom<UncheckedThresholds> for Thresholds {
+    type Error = ConfigError;
+
+    fn try_from(found: UncheckedThresholds) -> Result<Self, ConfigError> {
+        Self::new(found.target, found.warn, found.hard_red)
+    }
 }
 
 impl Thresholds {
@@ -443,4 +467,80 @@ pub enum ConfigError {
         /// What was given.
         found: f64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{config, ms};
+
+    #[test]
+    fn thresholds_print_as_they_were_written() {
+        assert_eq!(Threshold::from_integer(15).to_string(), "15");
+        for (value, text) in [
+            (15.0, "15.0"),
+            (31.700_000_000_000_003, "31.700000000000003"),
+            (0.5, "0.5"),
+            (0.000_01, "1e-05"),
+            (1.5e16, "1.5e+16"),
+            (1e100, "1e+100"),
+        ] {
+            assert_eq!(Threshold::from_float(ms(value)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn thresholds_ascend_strictly() {
+        let [low, high] = [15, 45].map(Threshold::from_integer);
+        let error = Thresholds::new(low, low, high).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "target_bloat_ms (15) is not below warn_bloat_ms (15)"
+        );
+        let error = Thresholds::new(low, high, low).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "warn_bloat_ms (45) is not below hard_red_bloat_ms (15)"
+        );
+    }
+
+    #[test]
+    fn serialised_thresholds_obey_the_same_order() {
+        let text = serde_json::to_string(&config().thresholds).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Thresholds>(&text).unwrap(),
+            config().thresholds
+        );
+        let swapped = text.replace("target", "x").replace("warn", "target");
+        let swapped = swapped.replace("\"x\"", "\"warn\"");
+        assert!(serde_json::from_str::<Thresholds>(&swapped).is_err());
+    }
+
+    #[test]
+    fn bounds_ascend_from_the_red_floor_to_the_ceiling() {
+        let queue = config().queues.download;
+        let mut floors = queue.floors;
+        floors.soft_red = queue.ceiling;
+        let error = QueueConfig::new(
+            floors,
+            queue.ceiling,
+            queue.step_up,
+            queue.factor_down,
+            queue.factor_down_yellow,
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "floor_soft_red (920.0 Mbit/s) is above floor_yellow (600.0 Mbit/s)"
+        );
+    }
+
+    #[test]
+    fn weights_and_factors_lie_above_zero_and_at_most_at_one() {
+        for bad in [0.0, -0.5, 1.000_1, f64::NAN, f64::INFINITY] {
+            assert!(Alpha::new(bad).is_err());
+            assert!(Factor::new(bad).is_err());
+        }
+        assert!(Alpha::new(1.0).is_ok() && Factor::new(1.0).is_ok());
+    }
 }

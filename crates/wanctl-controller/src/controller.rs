@@ -1,51 +1,29 @@
-//! Composition of one WAN's law.
+//! One WAN's controller.
 
-use serde::{Deserialize, Serialize};
-use wanctl_types::{Bps, Millis, PerDirection, RateBound, Timestamp, Zone};
+use wanctl_types::Timestamp;
 
-use crate::{ControllerConfig, Decision, Observation};
+use crate::law::Law;
+use crate::{ControllerConfig, ControllerState, Decision, Observation};
 
-/// One WAN's controller.
+/// One WAN's controller: a configuration and the law it names.
+///
+/// It holds no clock, does no I/O and allocates nothing: one call of [`step`](Self::step) is one
+/// control cycle, and the same calls give the same decisions.
 #[derive(Clone, Debug)]
 pub struct Controller {
     config: ControllerConfig,
-}
-
-/// Everything that must survive a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ControllerState {
-    /// State of each queue controller.
-    pub queues: PerDirection<QueueState>,
-    /// Idle RTT.
-    pub baseline: Millis,
-    /// Smoothed RTT.
-    pub load: Millis,
-    /// Smoothed RTT of the previous step.
-    pub previous_load: Millis,
-    /// Silent steps counted so far.
-    pub outage_cycles: u32,
-}
-
-/// State of one queue controller.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QueueState {
-    /// Current rate; the raw ceiling, fraction included, before the first step.
-    pub rate: RateBound,
-    /// GREEN steps in a row.
-    pub green_streak: u32,
-    /// `SOFT_RED` steps in a row.
-    pub soft_red_streak: u32,
-    /// RED steps in a row.
-    pub red_streak: u32,
-    /// Zone of the last step.
-    pub last_zone: Zone,
+    law: Law,
 }
 
 impl Controller {
     /// Starts at the ceilings, GREEN, with the configured baseline.
     #[must_use]
     pub fn new(config: ControllerConfig) -> Self {
-        Self { config }
+        let state = ControllerState::initial(&config);
+        Self {
+            law: Law::new(&config, &state),
+            config,
+        }
     }
 
     /// The configuration.
@@ -54,19 +32,20 @@ impl Controller {
         &self.config
     }
 
-    /// One step.
+    /// One step: what was seen goes in, rates and reasons come out.
     pub fn step(&mut self, now: Timestamp, observation: &Observation) -> Decision {
-        todo!("{now} {observation:?} {:?}", Bps::ZERO)
+        self.law.step(now, observation)
     }
 
     /// Exports every piece of state.
     #[must_use]
     pub fn state(&self) -> ControllerState {
-        todo!()
+        self.law.state()
     }
 
-    /// Puts an exported state back, exactly.
+    /// Puts an exported state back, exactly. A state that comes from a file should go through
+    /// [`ControllerState::validated`] first.
     pub fn restore(&mut self, state: ControllerState) {
-        todo!("{state:?}")
+        self.law = Law::new(&self.config, &state);
     }
 }

@@ -52,6 +52,7 @@ pub enum Outcome {
 
 /// What was decided for one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[must_use]
 pub struct DirectionDecision {
     /// The zone after the step.
     pub zone: Zone,
