@@ -1,0 +1,114 @@
+//! The immutable value that a daemon publishes and every view renders.
+
+use std::time::Duration;
+
+use wanctl_types::{Bps, Millis, PerDirection, WanName, Zone};
+
+/// One daemon at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Time since start.
+    pub uptime: Duration,
+    /// One entry per WAN, in the order of the configuration files.
+    pub wans: Vec<WanSnapshot>,
+    /// State of the history database; `None` when history is off.
+    pub history: Option<HistorySnapshot>,
+}
+
+/// One WAN at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WanSnapshot {
+    /// Its name.
+    pub name: WanName,
+    /// Idle RTT.
+    pub baseline: Millis,
+    /// Smoothed RTT.
+    pub load: Millis,
+    /// Zone and rates of each direction.
+    pub directions: PerDirection<DirectionSnapshot>,
+    /// Failed cycles in a row.
+    pub consecutive_failures: u32,
+    /// Counters since start.
+    pub counters: CycleCounters,
+    /// Time the last cycle's own work took.
+    pub cycle_duration: Duration,
+    /// What each reflector does.
+    pub reflectors: Vec<ReflectorSnapshot>,
+    /// What the router does.
+    pub router: RouterSnapshot,
+}
+
+/// One direction of one WAN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectionSnapshot {
+    /// Zone of the last cycle.
+    pub zone: Zone,
+    /// The rate the controller wants.
+    pub intended: Bps,
+    /// The rate the router last said it has; `None` before the first answer.
+    pub applied: Option<Bps>,
+    /// Reason of the last change of zone, as history records it.
+    pub last_reason: Option<String>,
+}
+
+/// Counters of one WAN since the daemon started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CycleCounters {
+    /// Completed cycles.
+    pub completed: u64,
+    /// Cycles that froze the rates on purpose.
+    pub frozen: u64,
+    /// Failed cycles.
+    pub failed: u64,
+    /// Ticks that came too late to be used.
+    pub missed_ticks: u64,
+    /// Rounds in which no reflector answered.
+    pub silent_rounds: u64,
+    /// Writes the router accepted.
+    pub router_updates: u64,
+    /// Writes the router refused or did not answer.
+    pub router_errors: u64,
+    /// Increases that the write budget put off.
+    pub writes_deferred: u64,
+    /// Records the history queue had no room for.
+    pub records_dropped: u64,
+}
+
+/// One reflector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReflectorSnapshot {
+    /// As configured.
+    pub host: String,
+    /// Its last RTT.
+    pub rtt: Option<Millis>,
+    /// Probes sent.
+    pub sent: u64,
+    /// Probes given up as lost.
+    pub lost: u64,
+}
+
+/// The router, as last seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterSnapshot {
+    /// Whether the last request was answered; `None` before the first.
+    pub reachable: Option<bool>,
+    /// The last error's text, kept until a request succeeds.
+    pub last_error: Option<String>,
+    /// How long the last accepted write took.
+    pub last_latency: Option<Duration>,
+}
+
+/// The history database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistorySnapshot {
+    /// Cycles committed since start.
+    pub committed: u64,
+    /// Cycles lost for want of room in the queue.
+    pub dropped: u64,
+    /// Cycles waiting to be written.
+    pub queued: usize,
+    /// The last error's text, kept until a commit succeeds.
+    pub last_error: Option<String>,
+}

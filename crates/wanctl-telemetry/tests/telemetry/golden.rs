@@ -1,0 +1,93 @@
+//! The texts, byte for byte. `WANCTL_BLESS=1` writes them anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::{env, fs};
+
+use serde_json::Value;
+use wanctl_telemetry::{Exposition, HealthReport, HealthStatus, render_metrics};
+
+use crate::fixture;
+
+fn check(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/telemetry/golden");
+    let path = path.join(name);
+    if env::var_os("WANCTL_BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(text, fs::read_to_string(&path).unwrap(), "{name}");
+}
+
+#[test]
+fn the_health_report() {
+    let report = HealthReport::new(&fixture::snapshot());
+    check("health.json", &report.to_json().unwrap());
+}
+
+#[test]
+fn the_metrics_as_plain_text() {
+    let snapshot = Arc::new(fixture::snapshot());
+    check(
+        "metrics.txt",
+        &render_metrics(&snapshot, Exposition::Text).unwrap(),
+    );
+}
+
+#[test]
+fn the_metrics_as_openmetrics() {
+    let snapshot = Arc::new(fixture::snapshot());
+    let page = render_metrics(&snapshot, Exposition::OpenMetrics).unwrap();
+    check("metrics.openmetrics", &page);
+}
+
+#[test]
+fn the_keys_of_the_reference_program_are_there_with_their_types() {
+    let json = HealthReport::new(&fixture::snapshot()).to_json().unwrap();
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["status"], "healthy");
+    assert_eq!(report["uptime_seconds"], 3725.2);
+    assert_eq!(report["version"], "0.1.0");
+    assert_eq!(report["consecutive_failures"], 1);
+    assert_eq!(report["wan_count"], 2);
+    let wan = &report["wans"][0];
+    assert_eq!(wan["name"], "Cable");
+    // In binary 24.675 lies just above its decimal spelling, 31.205 just below.
+    assert_eq!(wan["baseline_rtt_ms"], 24.68);
+    assert_eq!(wan["load_rtt_ms"], 31.2);
+    assert_eq!(wan["download"]["current_rate_mbps"], 782.4);
+    assert_eq!(wan["download"]["state"], "SOFT_RED");
+    assert_eq!(wan["upload"]["current_rate_mbps"], 38.0);
+    assert_eq!(wan["upload"]["state"], "GREEN");
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.history = None;
+    let json = HealthReport::new(&snapshot).to_json().unwrap();
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let wan = &report["wans"][1];
+    let unknown = [
+        &report["history"],
+        &wan["download"]["applied_rate_mbps"],
+        &wan["download"]["last_reason"],
+        &wan["router"]["reachable"],
+        &wan["router"]["last_latency_ms"],
+    ];
+    assert!(unknown.iter().all(|value| **value == Value::Null));
+    assert!(report.as_object().unwrap().contains_key("history"));
+}
+
+#[test]
+fn the_worst_wan_decides() {
+    let status = |cycles| HealthReport::new(&fixture::failing(cycles)).status;
+    assert_eq!(status(2), HealthStatus::Healthy);
+    assert_eq!(status(3), HealthStatus::Degraded);
+}
+
+#[test]
+fn a_report_reads_back_as_written() {
+    let report = HealthReport::new(&fixture::snapshot());
+    let json = report.to_json().unwrap();
+    assert_eq!(serde_json::from_str::<HealthReport>(&json).unwrap(), report);
+}
