@@ -200,6 +200,22 @@ fn the_spike_detector_continues_after_a_restart_as_if_nothing_had_happened() {
     assert_eq!(restarted.state(), law.state());
 }
 
+#[test]
+fn a_spike_is_measured_from_the_previous_load_of_the_restored_state() {
+    let config = config();
+    for (previous_load, zone) in [(25.0, Zone::Red), (35.0, Zone::Yellow)] {
+        let state = ControllerState {
+            load: ms(40.0),
+            previous_load: ms(previous_load),
+            ..ControllerState::initial(&config)
+        };
+        let mut law = ReferenceLaw::new(&config, &state);
+        let decision = step(&mut law, &round(&[Some(50.0)]));
+        assert_eq!(decision.load, ms(41.0));
+        assert_eq!(decision.directions.download.zone, zone);
+    }
+}
+
 /// The load RTT follows the samples without delay.
 fn at_once() -> ControllerConfig {
     ControllerConfig {
