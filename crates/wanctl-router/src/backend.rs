@@ -20,7 +20,7 @@ pub trait Backend: Send + Sync {
     /// succeed while the other fails.
     async fn apply(&self, limits: Limits) -> Applied;
 
-    /// Reads both rates back without changing anything.
+    /// Reads both rates back without changing anything. Zero stands for a queue without a limit.
     ///
     /// # Errors
     ///
