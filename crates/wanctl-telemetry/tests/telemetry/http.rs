@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use wanctl_telemetry::{
     DRAIN_LIMIT, Endpoint, EndpointConfig, Error, Exposition, HealthReport, IDLE_LIMIT,
     MAX_CONNECTIONS, Snapshot, bind, render_metrics, serve,
@@ -214,7 +214,8 @@ async fn a_client_that_says_nothing_is_dropped() {
     let began = Instant::now();
     stream.write_all(b"GET /health HT").await.unwrap();
     let mut rest = Vec::new();
-    let _ended = stream.read_to_end(&mut rest).await;
+    let ended = timeout(2 * IDLE_LIMIT, stream.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "still connected");
     assert_eq!(rest, b"");
     assert!(began.elapsed() >= IDLE_LIMIT, "{:?}", began.elapsed());
 }
@@ -227,7 +228,8 @@ async fn silent_clients_cannot_keep_others_out_for_ever() {
         silent.push(server.connect().await);
     }
     let began = Instant::now();
-    assert_eq!(server.get("/health").await.status(), "200 OK");
+    let answer = timeout(2 * IDLE_LIMIT, server.get("/health")).await;
+    assert_eq!(answer.unwrap().status(), "200 OK");
     assert!(began.elapsed() >= IDLE_LIMIT, "{:?}", began.elapsed());
 }
 
