@@ -1,1 +1,38 @@
-//! Placeholder.
+//! A WAN and its router, simulated: for tests, demonstrations and labs.
+//!
+//! Everything here runs on time given to it, so a simulated hour takes a second and two runs
+//! with one seed are equal; the servers bring the same parts to real sockets in real time.
+//!
+//! ```
+//! use wanctl_sim::{DelayStats, Link, ProbeFate, Scenario};
+//! use wanctl_types::Timestamp;
+//!
+//! let scenario = Scenario::download();
+//! let mut link = Link::new(scenario.link, 42);
+//! let delays = (0..400).filter_map(|n| match link.probe(Timestamp::from_micros(n * 50_000)) {
+//!     ProbeFate::Answered { rtt } => Some(rtt),
+//!     ProbeFate::Lost => None,
+//! });
+//! let stats = DelayStats::of(delays).unwrap();
+//! assert!(stats.p50.get() > 300.0); // nobody limits the rate
+//! ```
+//!
+//! - Model: [`Link`] from a [`LinkConfig`], ready-made in a [`Scenario`], judged by [`DelayStats`].
+//! - Router: [`RouterOs`] in process, [`RouterOsServer`] over HTTP, with [`Fault`]s on demand.
+
+mod error;
+mod link;
+mod routeros;
+mod scenario;
+mod stats;
+
+pub use error::Error;
+pub use link::{
+    Capacity, Demand, LaneConfig, Link, LinkConfig, LinkCounters, ProbeFate, Schedule, Wobble,
+};
+pub use routeros::{
+    Answer, Fault, FaultExtent, FaultScope, LoggedRequest, QueueMeter, Quirks, Refusal, Reply,
+    ReplyBody, Request, RequestCounts, RouterOs, RouterOsServer, ShownItem, Verb,
+};
+pub use scenario::{Phase, Scenario};
+pub use stats::DelayStats;
