@@ -1,0 +1,245 @@
+//! A whole rate-control daemon: all WANs of a process, history, endpoints, and an orderly end.
+
+mod endpoints;
+mod histories;
+mod publisher;
+mod supervisor;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use wanctl_config::WanConfig;
+use wanctl_telemetry::Snapshot;
+
+use crate::clock::Clock;
+use crate::lock::{InstanceLock, LockError};
+use crate::tape::TapeRecorder;
+use crate::world::World;
+use endpoints::Endpoints;
+use histories::Histories;
+use publisher::Publisher;
+use supervisor::Supervisor;
+
+/// How long a WAN's tasks may take to end once told to.
+const WAN_GRACE: Duration = Duration::from_secs(1);
+/// How long the history may take to write what is waiting.
+const HISTORY_GRACE: Duration = Duration::from_millis(600);
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DaemonOptions {
+    /// End after one control step of each WAN.
+    pub oneshot: bool,
+    /// Take down every input of the control step in this file.
+    pub record: Option<PathBuf>,
+    /// Seed of the probes' nonces; drawn from the system when absent.
+    pub seed: Option<u64>,
+}
+
+/// How a daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// WANs whose last step was not completed.
+    pub incomplete: usize,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// No WAN to control.
+    #[error("no configuration was given: there is nothing to control")]
+    NoWan,
+    /// A lock is held or out of reach.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The recording cannot be created.
+    #[error("cannot create the recording {}: {source}", path.display())]
+    Record {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The history's thread cannot be started.
+    #[error("cannot start the history: {0}")]
+    History(#[from] wanctl_storage::Error),
+}
+
+/// Controls every configured WAN until it is told to stop.
+pub struct Daemon {
+    wans: Vec<WanConfig>,
+    clock: Clock,
+    world: Arc<dyn World>,
+    options: DaemonOptions,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Daemon {
+    /// Prepares to control these WANs. Health, metrics and logs are those of the first.
+    #[must_use]
+    pub fn new(
+        wans: Vec<WanConfig>,
+        clock: Clock,
+        world: Arc<dyn World>,
+        options: DaemonOptions,
+    ) -> Self {
+        let (snapshots, _) = watch::channel(Arc::new(publisher::empty()));
+        Self {
+            wans,
+            clock,
+            world,
+            options,
+            snapshots,
+        }
+    }
+
+    /// What views render, renewed a few times a second.
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.subscribe()
+    }
+
+    /// Runs until `shutdown`. The end comes in this order: probing stops and the router's last
+    /// write settles, states are stored, history is flushed, endpoints close, locks are released.
+    ///
+    /// # Errors
+    ///
+    /// [`DaemonError`]: the daemon did not start. Once it has started, nothing that fails ends it.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<Ended, DaemonError> {
+        let first = self.wans.first().ok_or(DaemonError::NoWan)?;
+        let _locks = self.lock()?;
+        let recording = self.recording()?;
+        let histories = Histories::start(&self.wans)?;
+        let endpoints = Endpoints::start(&first.telemetry, &self.snapshots).await;
+        let publisher = Publisher::new(
+            self.clock.clone(),
+            &self.wans,
+            histories.watcher(),
+            self.snapshots.clone(),
+        );
+        let supervisors = self.supervisors(&histories, recording.as_ref(), &publisher);
+        let publishing = tokio::spawn(publisher.run());
+        notify_ready(self.wans.len());
+
+        let incomplete = run_all(supervisors, &shutdown).await;
+        notify_stopping();
+        histories.stop(HISTORY_GRACE).await;
+        if let Some(recording) = recording {
+            finish_recording(recording).await;
+        }
+        publishing.abort();
+        endpoints.stop().await;
+        info!("stopped");
+        Ok(Ended { incomplete })
+    }
+
+    fn lock(&self) -> Result<Vec<InstanceLock>, LockError> {
+        self.wans
+            .iter()
+            .map(|wan| InstanceLock::acquire(&wan.files.lock_file))
+            .collect()
+    }
+
+    fn recording(&self) -> Result<Option<Arc<TapeRecorder>>, DaemonError> {
+        let Some(path) = &self.options.record else {
+            return Ok(None);
+        };
+        match TapeRecorder::create(path) {
+            Ok(recorder) => Ok(Some(Arc::new(recorder))),
+            Err(source) => Err(DaemonError::Record {
+                path: path.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn supervisors(
+        &self,
+        histories: &Histories,
+        recording: Option<&Arc<TapeRecorder>>,
+        publisher: &Publisher,
+    ) -> Vec<Supervisor> {
+        self.wans
+            .iter()
+            .zip(publisher.senders())
+            .map(|(wan, snapshot)| Supervisor {
+                clock: self.clock.clone(),
+                world: Arc::clone(&self.world),
+                history: histories.sink(wan),
+                recording: recording.cloned(),
+                snapshot,
+                steps: self.options.oneshot.then_some(1),
+                seed: self.options.seed,
+                config: wan.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Runs every WAN's supervisor to its end; returns how many ended on an incomplete step.
+async fn run_all(supervisors: Vec<Supervisor>, shutdown: &CancellationToken) -> usize {
+    let mut running: JoinSet<bool> = supervisors
+        .into_iter()
+        .map(|supervisor| supervisor.run(shutdown.clone()))
+        .collect();
+    let mut incomplete = 0;
+    loop {
+        let ended = tokio::select! {
+            biased;
+            ended = running.join_next() => ended,
+            () = expired(shutdown) => {
+                error!("a WAN did not stop in time and is abandoned");
+                return incomplete + running.len();
+            }
+        };
+        match ended {
+            None => return incomplete,
+            Some(Ok(true)) => {}
+            Some(Ok(false) | Err(_)) => incomplete += 1,
+        }
+    }
+}
+
+async fn expired(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(WAN_GRACE).await;
+}
+
+async fn finish_recording(recording: Arc<TapeRecorder>) {
+    let Some(recording) = Arc::into_inner(recording) else {
+        return;
+    };
+    if tokio::task::spawn_blocking(move || recording.finish())
+        .await
+        .is_err()
+    {
+        error!("the recording could not be finished");
+    }
+}
+
+fn notify_ready(wans: usize) {
+    let status = format!("controlling {wans} WAN(s)");
+    notify(&[
+        sd_notify::NotifyState::Ready,
+        sd_notify::NotifyState::Status(&status),
+    ]);
+}
+
+fn notify_stopping() {
+    notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+/// Without a service manager this does nothing.
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        error!(%error, "the service manager cannot be told how it goes");
+    }
+}

@@ -1,0 +1,98 @@
+//! The history databases of a process: one writer per file, whichever WANs share it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+use wanctl_config::WanConfig;
+use wanctl_storage::{CycleSink, Recorder, RecorderStats};
+use wanctl_telemetry::HistorySnapshot;
+
+/// Where the Python wanctl keeps its history.
+const USUAL_PATH: &str = "/var/lib/wanctl/metrics.db";
+
+/// All writers, by file.
+pub(super) struct Histories {
+    recorders: BTreeMap<PathBuf, Arc<Recorder>>,
+}
+
+impl Histories {
+    /// Starts one writer per file and records each WAN's configuration.
+    pub(super) fn start(wans: &[WanConfig]) -> Result<Self, wanctl_storage::Error> {
+        let mut recorders = BTreeMap::new();
+        for wan in wans {
+            let Some(storage) = &wan.storage else {
+                info!(wan = %wan.name, "history is off; set storage.db_path (usually {USUAL_PATH}) to record it");
+                continue;
+            };
+            if !recorders.contains_key(&storage.db_path) {
+                let recorder = Arc::new(Recorder::start(storage.clone())?);
+                recorders.insert(storage.db_path.clone(), recorder);
+            }
+        }
+        let histories = Self { recorders };
+        for wan in wans {
+            if let Some(sink) = histories.sink(wan) {
+                sink.snapshot(wan.snapshot.clone());
+            }
+        }
+        Ok(histories)
+    }
+
+    /// The entrance for one WAN's cycles; `None` when its history is off.
+    pub(super) fn sink(&self, wan: &WanConfig) -> Option<CycleSink> {
+        let recorder = self.recorders.get(&wan.storage.as_ref()?.db_path)?;
+        Some(recorder.handle(wan.name.clone()))
+    }
+
+    /// Tells how the writers do.
+    pub(super) fn watcher(&self) -> HistoryWatcher {
+        HistoryWatcher(self.recorders.values().cloned().collect())
+    }
+
+    /// Writes what is waiting, in at most `grace`. Watchers must be gone by then.
+    pub(super) async fn stop(self, grace: Duration) {
+        let stop = move || {
+            for (path, recorder) in self.recorders {
+                match Arc::try_unwrap(recorder) {
+                    Ok(recorder) => report(&path, &recorder.shutdown(grace)),
+                    Err(shared) => shared.flush(),
+                }
+            }
+        };
+        if tokio::task::spawn_blocking(stop).await.is_err() {
+            error!("the history could not be closed in order");
+        }
+    }
+}
+
+fn report(path: &std::path::Path, stats: &RecorderStats) {
+    let unwritten = stats.queue_len;
+    if unwritten > 0 {
+        warn!(file = %path.display(), unwritten, "cycles were not written to the history before the stop");
+    }
+}
+
+/// Reads the writers' figures.
+#[derive(Clone)]
+pub(super) struct HistoryWatcher(Vec<Arc<Recorder>>);
+
+impl HistoryWatcher {
+    /// The sum over all files; `None` when history is off.
+    pub(super) fn snapshot(&self) -> Option<HistorySnapshot> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut sum = HistorySnapshot::default();
+        for recorder in &self.0 {
+            let stats = recorder.stats();
+            sum.committed += stats.committed;
+            sum.dropped += stats.dropped;
+            sum.queued += stats.queue_len;
+            sum.last_error = stats.last_error.or(sum.last_error);
+        }
+        Some(sum)
+    }
+}

@@ -1,0 +1,82 @@
+//! Joins what the WANs publish into one immutable snapshot of the process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wanctl_config::WanConfig;
+use wanctl_controller::Controller;
+use wanctl_telemetry::{Snapshot, WanSnapshot};
+use wanctl_types::Timestamp;
+
+use super::histories::HistoryWatcher;
+use crate::clock::Clock;
+use crate::wan::initial_snapshot;
+
+/// How often the snapshot is renewed, in real time.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Renews the process's snapshot.
+pub(super) struct Publisher {
+    clock: Clock,
+    started: Timestamp,
+    wans: Vec<watch::Sender<WanSnapshot>>,
+    history: HistoryWatcher,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Publisher {
+    pub(super) fn new(
+        clock: Clock,
+        wans: &[WanConfig],
+        history: HistoryWatcher,
+        snapshots: watch::Sender<Arc<Snapshot>>,
+    ) -> Self {
+        let publisher = Self {
+            started: clock.now(),
+            clock,
+            wans: wans.iter().map(first).collect(),
+            history,
+            snapshots,
+        };
+        publisher.publish();
+        publisher
+    }
+
+    /// Where each WAN puts its own part, in the order of the configurations.
+    pub(super) fn senders(&self) -> impl Iterator<Item = watch::Sender<WanSnapshot>> {
+        self.wans.iter().cloned()
+    }
+
+    pub(super) async fn run(self) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        let now = self.clock.now();
+        self.snapshots.send_replace(Arc::new(Snapshot {
+            version: crate::VERSION,
+            uptime: now.saturating_since(self.started),
+            wans: self.wans.iter().map(|wan| wan.borrow().clone()).collect(),
+            history: self.history.snapshot(),
+        }));
+    }
+}
+
+/// A process without WANs.
+pub(super) fn empty() -> Snapshot {
+    Snapshot {
+        version: crate::VERSION,
+        uptime: Duration::ZERO,
+        wans: Vec::new(),
+        history: None,
+    }
+}
+
+fn first(wan: &WanConfig) -> watch::Sender<WanSnapshot> {
+    let controller = Controller::new(wan.controller.clone());
+    watch::Sender::new(initial_snapshot(&wan.name, &controller.state()))
+}

@@ -1,0 +1,180 @@
+//! Keeps one WAN going.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use wanctl_config::WanConfig;
+use wanctl_controller::{Controller, ControllerState};
+use wanctl_storage::CycleSink;
+use wanctl_telemetry::WanSnapshot;
+use wanctl_types::PerDirection;
+
+use crate::clock::Clock;
+use crate::ports::{History, WanPorts};
+use crate::state::{FileStore, LoadError, StateImage, StateProblem};
+use crate::tape::TapeRecorder;
+use crate::wan::{WanTask, WanTaskConfig};
+use crate::world::{World, WorldError};
+
+/// The first pause before a WAN is started again; doubles up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause before a WAN is started again.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// Starts a WAN's tasks, and starts them again when they fail, without touching other WANs.
+pub(super) struct Supervisor {
+    pub(super) config: WanConfig,
+    pub(super) clock: Clock,
+    pub(super) world: Arc<dyn World>,
+    pub(super) history: Option<CycleSink>,
+    pub(super) recording: Option<Arc<TapeRecorder>>,
+    pub(super) snapshot: watch::Sender<WanSnapshot>,
+    pub(super) steps: Option<u64>,
+    pub(super) seed: Option<u64>,
+}
+
+/// Why a WAN is not running.
+enum Trouble {
+    Start(WorldError),
+    Panic(JoinError),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => error.fmt(f),
+            Self::Panic(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Supervisor {
+    /// Runs until `shutdown`, or until the steps asked for are done; returns whether the last
+    /// step was completed.
+    pub(super) async fn run(self, shutdown: CancellationToken) -> bool {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let trouble = match self.run_once(&shutdown).await {
+                Ok(completed) => return completed,
+                Err(trouble) => trouble,
+            };
+            error!(wan = %self.config.name, error = %trouble, ?pause, "this WAN is not controlled; it is started again after a pause");
+            if self.steps.is_some() {
+                return false;
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return false,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = pause.saturating_mul(2).min(MAX_PAUSE);
+        }
+    }
+
+    async fn run_once(&self, shutdown: &CancellationToken) -> Result<bool, Trouble> {
+        let task = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(false),
+            task = self.prepare() => task.map_err(Trouble::Start)?,
+        };
+        let task = match self.steps {
+            Some(steps) => task.stop_after(steps),
+            None => task,
+        };
+        tokio::spawn(task.run(shutdown.clone()))
+            .await
+            .map_err(Trouble::Panic)
+    }
+
+    async fn prepare(&self) -> Result<WanTask, WorldError> {
+        let config = &self.config;
+        let targets = self.world.resolve(&config.probe).await?;
+        let store = FileStore::new(config.files.state_file.clone());
+        let controller = self.restored(&store);
+        let ports = WanPorts {
+            transport: self.world.transport(&config.probe, &targets)?,
+            reserve: self.world.reserve(&config.probe),
+            backend: self.world.backend(&config.router)?,
+            history: self
+                .history
+                .clone()
+                .map(|sink| Box::new(sink) as Box<dyn History>),
+            tape: self
+                .recording
+                .as_ref()
+                .map(|recording| recording.tape(&config.name, &controller)),
+            state: Arc::new(store),
+        };
+        let task = WanTaskConfig {
+            name: config.name.clone(),
+            probe: config.probe.clone(),
+            targets,
+            budget: config.budget,
+            seed: self.seed.unwrap_or_else(random_seed),
+        };
+        info!(wan = %config.name, reflectors = ?task.targets, "starting");
+        Ok(WanTask::new(
+            &task,
+            &self.clock,
+            controller,
+            ports,
+            self.snapshot.clone(),
+        )?)
+    }
+
+    /// A controller with the stored state, as far as it can be believed.
+    fn restored(&self, store: &FileStore) -> Controller {
+        let mut controller = Controller::new(self.config.controller.clone());
+        let defaults = StateImage {
+            controller: controller.state(),
+            applied: PerDirection::default(),
+            time: self.clock.wall(),
+        };
+        match store.load(&defaults) {
+            Ok(Some((image, problems))) => {
+                self.report(store, &problems);
+                controller.restore(self.believable(store, image.controller));
+            }
+            Ok(None) => {
+                info!(wan = %self.config.name, file = %store.path().display(), "no stored state; starting at the ceilings");
+            }
+            Err(error @ (LoadError::Read { .. } | LoadError::Damaged { .. })) => {
+                warn!(wan = %self.config.name, %error, "stored state not used");
+            }
+        }
+        controller
+    }
+
+    fn believable(&self, store: &FileStore, stored: ControllerState) -> ControllerState {
+        let (state, corrections) = stored.validated(&self.config.controller);
+        for correction in corrections {
+            warn!(wan = %self.config.name, file = %store.path().display(), "stored state corrected: {correction}");
+        }
+        let rates = state.queues;
+        info!(
+            wan = %self.config.name,
+            download = %rates.download.rate,
+            upload = %rates.upload.rate,
+            baseline = %state.baseline,
+            "continuing from the stored state"
+        );
+        state
+    }
+
+    fn report(&self, store: &FileStore, problems: &[StateProblem]) {
+        for problem in problems {
+            warn!(wan = %self.config.name, file = %store.path().display(), %problem, "stored state");
+        }
+    }
+}
+
+/// Unpredictable from outside, so that answers cannot be forged blindly.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,12 @@
+//! The state file: what one WAN's controller must not forget over a restart.
+//!
+//! The layout is the one the Python wanctl writes and its steering daemon reads, plus the object
+//! `wanctl` for what is ours.
+
+mod image;
+mod keeper;
+mod store;
+
+pub use image::{StateImage, StateProblem};
+pub(crate) use keeper::StateKeeper;
+pub use store::{FileStore, LoadError};

@@ -1,0 +1,207 @@
+//! The run loop of one WAN.
+//!
+//! One enum of events and one match: probes leave on absolute deadlines, replies close rounds, a
+//! closed round is one control step, and the step's results go out through channels that never
+//! make the loop wait. It reads time, the network and the disk only through its ports, so the
+//! same loop runs in real, scaled and virtual time.
+
+mod outputs;
+mod probing;
+mod silence;
+mod task;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use wanctl_controller::{Controller, Observation, Outcome, Reachability};
+use wanctl_probe::{ClosedRound, Received, ReserveAnswer};
+use wanctl_types::{Millis, Timestamp, WanName};
+
+use crate::clock::Clock;
+pub(crate) use outputs::Outputs;
+pub use outputs::initial_snapshot;
+pub(crate) use probing::Probing;
+pub(crate) use silence::Silence;
+pub use task::{WanTask, WanTaskConfig};
+
+/// One WAN: its probes, its controller and where the results go.
+pub(crate) struct WanLoop {
+    name: WanName,
+    clock: Clock,
+    controller: Controller,
+    probing: Probing,
+    silence: Silence,
+    outputs: Outputs,
+    stop_after: Option<u64>,
+}
+
+/// Everything that can wake the loop.
+enum Event {
+    Shutdown,
+    Reply(Received),
+    ReceiveFailed(wanctl_probe::Error),
+    Reserve(ReserveAnswer),
+    Timer,
+}
+
+impl WanLoop {
+    pub(crate) fn new(
+        name: WanName,
+        clock: Clock,
+        controller: Controller,
+        probing: Probing,
+        silence: Silence,
+        outputs: Outputs,
+    ) -> Self {
+        Self {
+            name,
+            clock,
+            controller,
+            probing,
+            silence,
+            outputs,
+            stop_after: None,
+        }
+    }
+
+    /// Stops by itself after so many steps.
+    pub(crate) fn stop_after(mut self, steps: u64) -> Self {
+        self.stop_after = Some(steps);
+        self
+    }
+
+    /// Runs until `shutdown`, or until the steps asked for are done.
+    pub(crate) async fn run(&mut self, shutdown: &CancellationToken) {
+        while !self.is_done() {
+            match self.next_event(shutdown).await {
+                Event::Shutdown => break,
+                Event::Reply(reply) => self.probing.accept(&self.clock, &reply),
+                Event::ReceiveFailed(error) => self.receive_failed(&error).await,
+                Event::Reserve(answer) => self.step_on_reserve(answer),
+                Event::Timer => {}
+            }
+            let now = self.clock.now();
+            self.probing.tick(now);
+            while let Some(round) = self.probing.poll_closed(now) {
+                self.close(now, &round);
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let steps = self.outputs.steps();
+        self.stop_after.is_some_and(|limit| steps >= limit)
+    }
+
+    async fn next_event(&mut self, shutdown: &CancellationToken) -> Event {
+        let Self {
+            clock,
+            probing,
+            silence,
+            ..
+        } = self;
+        let wake = probing.next_deadline();
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Event::Shutdown,
+            reply = probing.receive() => match reply {
+                Ok(reply) => Event::Reply(reply),
+                Err(error) => Event::ReceiveFailed(error),
+            },
+            answer = silence.answer() => Event::Reserve(answer),
+            () = clock.sleep_until(wake) => Event::Timer,
+        }
+    }
+
+    /// A broken socket must not turn the loop into a spin: it waits for the next tick.
+    async fn receive_failed(&mut self, error: &wanctl_probe::Error) {
+        if self.probing.count_receive_failure() == 1 {
+            warn!(wan = %self.name, %error, "answers to probes cannot be received");
+        }
+        self.clock.sleep_until(self.probing.next_deadline()).await;
+    }
+
+    fn close(&mut self, now: Timestamp, round: &ClosedRound) {
+        let answered = round.answers.iter().any(Option::is_some);
+        if round.stale {
+            return;
+        }
+        if answered {
+            if self.silence.end() {
+                info!(wan = %self.name, "reflectors answer again");
+            }
+            let observation = self.probing.observe(now, round);
+            self.step(now, &observation);
+        } else {
+            self.outputs.count_silent_round();
+            if self.silence.begin_check(now) {
+                warn!(wan = %self.name, "no reflector answers; checking the gateway and TCP");
+            }
+            if self.silence.is_unchecked() {
+                self.step_silent(now, Reachability::Nothing);
+            }
+        }
+    }
+
+    fn step_on_reserve(&mut self, answer: ReserveAnswer) {
+        let reachability = match answer {
+            ReserveAnswer::Tcp(rtt) => Reachability::Tcp(rtt),
+            ReserveAnswer::GatewayOnly => Reachability::GatewayOnly,
+            ReserveAnswer::Nothing => Reachability::Nothing,
+        };
+        self.silence.log_change(&self.name, reachability);
+        self.step_silent(self.clock.now(), reachability);
+    }
+
+    fn step_silent(&mut self, now: Timestamp, reachability: Reachability) {
+        let mut observation = self.probing.observe_silence();
+        observation.reachability = Some(reachability);
+        self.step(now, &observation);
+    }
+
+    fn step(&mut self, now: Timestamp, observation: &Observation) {
+        let decision = self.controller.step(now, observation);
+        self.outputs.publish(
+            &self.clock,
+            now,
+            observation,
+            &decision,
+            &self.controller,
+            &self.probing,
+        );
+    }
+
+    /// Whether the last step was completed.
+    pub(crate) fn completed(&self) -> bool {
+        self.outputs.last_outcome() == Some(Outcome::Completed)
+    }
+
+    /// A run of a fixed number of steps ends only when the router has answered once.
+    pub(crate) async fn await_first_write(
+        &mut self,
+        shutdown: &CancellationToken,
+        within: Duration,
+    ) {
+        if self.stop_after.is_none() || !self.outputs.has_limits() {
+            return;
+        }
+        let until = self.clock.now() + within;
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            () = self.outputs.router_answer() => {}
+            () = self.clock.sleep_until(until) => {}
+        }
+    }
+
+    /// Offers the state once more, with what the router confirmed last.
+    pub(crate) fn send_last_image(&self) {
+        self.outputs.send_image(&self.clock, &self.controller);
+    }
+}
+
+/// A delay as a log field.
+pub(crate) fn rounded(ms: Millis) -> f64 {
+    (ms.get() * 100.0).round() / 100.0
+}
