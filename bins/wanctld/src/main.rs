@@ -1,2 +1,12 @@
-//! Placeholder.
-fn main() {}
+//! `wanctld`: the rate-control daemon.
+
+mod app;
+mod args;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    app::run(args::Args::parse())
+}
