@@ -46,7 +46,7 @@ impl PartialEq for Value {
             (Self::Path(a), Self::Path(b)) => a == b,
             (Self::Hosts(a), Self::Hosts(b)) => a == b,
             (Self::Targets(a), Self::Targets(b)) => a == b,
-            (Self::Secret(a), Self::Secret(b)) => a.reference == b.reference,
+            (Self::Secret(a), Self::Secret(b)) => a.reference() == b.reference(),
             (
                 Self::Flag(_)
                 | Self::Integer(_)

@@ -61,9 +61,9 @@ table! {
     ROUTER_SSH_KEY = "router.ssh_key": Path, Optional, "Accepted for old files; not used with REST.";
     ROUTER_TYPE = "router.type": Ignored, Optional, "Accepted for old files; not used.";
     LIMITER_ENABLED = "router.rate_limiter.enabled": Flag, Default("true"),
-        "Whether changes of the router's limits are budgeted.";
+        "Whether rises of the router's limits are budgeted; falls never are.";
     LIMITER_MAX_CHANGES = "router.rate_limiter.max_changes": Integer, Default("5"),
-        "Changes allowed in one window.", bounds: Some(Bounds::new(1.0, 10_000.0));
+        "Rises allowed in one window.", bounds: Some(Bounds::new(1.0, 10_000.0));
     LIMITER_WINDOW = "router.rate_limiter.window_seconds": Integer, Default("10"),
         "Length of the window.", unit: Seconds, bounds: Some(Bounds::new(1.0, 3_600.0));
 
