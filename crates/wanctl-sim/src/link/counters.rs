@@ -22,7 +22,7 @@ pub struct LinkCounters {
     pub provider_backlog: Bytes,
     /// What the line could have carried.
     pub capacity: Bytes,
-    /// What the line could have carried while there was demand.
+    /// What the line could have carried while there was demand or something waited.
     pub wanted_capacity: Bytes,
 }
 
@@ -42,8 +42,7 @@ impl LinkCounters {
         }
     }
 
-    /// Part of the wanted capacity that was used; `None` without demand. Draining a queue after
-    /// the demand has ended may push it a little over 1.
+    /// Part of the wanted capacity that was used, 0 to 1; `None` when none was wanted.
     #[must_use]
     pub fn utilisation(&self) -> Option<f64> {
         if self.wanted_capacity == Bytes::ZERO {

@@ -76,6 +76,7 @@ impl Lane {
         let demand = *self.demand.follow(now, &mut self.demands_passed);
         self.sources = self.sources.follow(demand);
 
+        let wanted = demand != Demand::Idle || self.held() > Volume::ZERO;
         let shaper_delay = self.shaper_delay();
         let rtt_ms = others_ms + self.one_way_delay().get() + shaper_delay;
         let offered = self.sources.send(rtt_ms);
@@ -92,9 +93,10 @@ impl Lane {
             delivered,
             dropped: refused.plus(overflow),
             capacity: Volume::per_step(self.line),
-            wanted_capacity: match demand {
-                Demand::Idle => Volume::ZERO,
-                Demand::Greedy { .. } | Demand::Constant(_) => Volume::per_step(self.line),
+            wanted_capacity: if wanted {
+                Volume::per_step(self.line)
+            } else {
+                Volume::ZERO
             },
         });
     }
@@ -151,6 +153,11 @@ impl Lane {
             capacity: self.totals.capacity.bytes(),
             wanted_capacity: self.totals.wanted_capacity.bytes(),
         }
+    }
+
+    /// What waits anywhere.
+    fn held(&self) -> Volume {
+        self.shaper.backlog.plus(self.provider.backlog)
     }
 
     fn take_up_limit(&mut self, now: Timestamp) {
@@ -280,8 +287,8 @@ mod tests {
             for step in 0..2_000 {
                 lane.step(step, start_of(step), 10.0);
                 let t = lane.totals;
-                let held = lane.shaper.backlog.plus(lane.provider.backlog);
-                prop_assert_eq!(t.offered, t.delivered.plus(t.dropped).plus(held));
+                prop_assert_eq!(t.offered, t.delivered.plus(t.dropped).plus(lane.held()));
+                prop_assert!(t.delivered <= t.wanted_capacity);
                 prop_assert!(t.delivered.minus(before.delivered) <= Volume::per_step(lane.line));
                 if lane.limit != Bps::ZERO {
                     prop_assert!(t.shaped.minus(before.shaped) <= Volume::per_step(lane.limit));
