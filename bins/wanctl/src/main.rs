@@ -1,2 +1,15 @@
-//! Placeholder.
-fn main() {}
+//! `wanctl`: the operator's tool.
+
+mod app;
+mod args;
+mod demo;
+mod replay;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    app::run(args::Args::parse())
+}

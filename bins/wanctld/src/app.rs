@@ -9,9 +9,9 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use wanctl_config::{Loaded, Report, WanConfig};
+use wanctl_config::{Diagnostic, WanConfig};
 use wanctl_daemon::{Clock, Daemon, DaemonOptions, HostWorld, VERSION};
-use wanctl_telemetry::{LogFormat, LogOptions};
+use wanctl_telemetry::LogOptions;
 
 use crate::args::Args;
 
@@ -22,26 +22,42 @@ const FAILURE: u8 = 1;
 pub(crate) fn run(args: Args) -> ExitCode {
     match load_all(&args.config) {
         Err(report) => fail(&report),
-        Ok(loaded) if args.validate_config => validated(&loaded),
-        Ok(loaded) => control(args, loaded),
+        Ok(configured) if args.validate_config => validated(&configured),
+        Ok(configured) => control(args, configured),
     }
 }
 
+/// The configurations to run and what to warn of.
+struct Configured {
+    wans: Vec<WanConfig>,
+    warnings: Vec<Diagnostic>,
+}
+
 /// Every file is read, so that one run shows the mistakes of all.
-fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, String> {
+fn load_all(paths: &[PathBuf]) -> Result<Configured, String> {
     let environment = |name: &str| std::env::var(name).ok();
-    let (loaded, failed): (Vec<_>, Vec<_>) = paths
-        .iter()
-        .map(|path| wanctl_config::load(path, &environment))
-        .partition(Result::is_ok);
-    let mut reports: Vec<Report> = failed.into_iter().filter_map(Result::err).collect();
-    let loaded: Vec<Loaded> = loaded.into_iter().filter_map(Result::ok).collect();
-    let configs: Vec<WanConfig> = loaded.iter().map(|one| one.config.clone()).collect();
-    reports.extend(wanctl_config::check_together(&configs).err());
-    if reports.is_empty() {
-        Ok(loaded)
+    let mut configured = Configured {
+        wans: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let mut refused = String::new();
+    for path in paths {
+        match wanctl_config::load(path, &environment) {
+            Ok(loaded) => {
+                configured.wans.push(loaded.config);
+                configured.warnings.extend(loaded.warnings);
+            }
+            Err(report) => refused.push_str(&report.to_string()),
+        }
+    }
+    match wanctl_config::check_together(&configured.wans) {
+        Ok(warnings) => configured.warnings.extend(warnings),
+        Err(report) => refused.push_str(&report.to_string()),
+    }
+    if refused.is_empty() {
+        Ok(configured)
     } else {
-        Err(reports.iter().map(ToString::to_string).collect())
+        Err(refused)
     }
 }
 
@@ -51,42 +67,43 @@ fn fail(message: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(FAILURE)
 }
 
-fn validated(loaded: &[Loaded]) -> ExitCode {
+fn validated(configured: &Configured) -> ExitCode {
     let mut out = std::io::stdout();
-    for one in loaded {
-        for warning in &one.warnings {
-            drop(writeln!(out, "{warning}"));
-        }
-        drop(writeln!(out, "{}", one.config.summary()));
+    let written = configured
+        .warnings
+        .iter()
+        .try_for_each(|warning| writeln!(out, "{warning}"))
+        .and_then(|()| {
+            let mut wans = configured.wans.iter();
+            wans.try_for_each(|wan| writeln!(out, "valid: {}", wan.summary()))
+        });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(FAILURE),
     }
-    ExitCode::SUCCESS
 }
 
-fn control(args: Args, loaded: Vec<Loaded>) -> ExitCode {
-    match start(args, loaded) {
+fn control(args: Args, configured: Configured) -> ExitCode {
+    match start(args, configured) {
         Ok(code) => code,
         Err(error) => fail(format_args!("wanctld: {error:#}")),
     }
 }
 
-fn start(args: Args, loaded: Vec<Loaded>) -> anyhow::Result<ExitCode> {
-    let (configs, warnings): (Vec<_>, Vec<_>) =
-        loaded.into_iter().map(|one| (one.config, one.warnings)).unzip();
-    let first = configs.first().context("no configuration file was given")?;
-    let options = LogOptions {
-        debug: args.debug,
-        format: LogFormat::from_environment()?,
-    };
+fn start(args: Args, configured: Configured) -> anyhow::Result<ExitCode> {
+    let Configured { wans, warnings } = configured;
+    let first = wans.first().context("no configuration file was given")?;
+    let options = LogOptions::from_env(args.debug);
     let _logs = wanctl_telemetry::init_logging(&first.telemetry.log, options)?;
-    info!(version = VERSION, wans = configs.len(), "wanctld");
-    for warning in warnings.iter().flatten() {
+    info!(version = VERSION, wans = wans.len(), "wanctld");
+    for warning in &warnings {
         warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(drive(args, configs))
+    runtime.block_on(drive(args, wans))
 }
 
 async fn drive(args: Args, configs: Vec<WanConfig>) -> anyhow::Result<ExitCode> {

@@ -1,0 +1,29 @@
+//! Runs a command; exit codes.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::args::{Args, Command, Simulator};
+use crate::{demo, replay, simulate};
+
+/// The command could not do its work, or found what it looks for: a divergence, a failed run.
+pub(crate) const FAILURE: u8 = 1;
+
+/// Runs the program.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let result = match args.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Sim {
+            simulator: Simulator::Router(args),
+        } => simulate::router(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // Nothing is left to do when even standard error is gone.
+            drop(writeln!(std::io::stderr(), "wanctl: {error:#}"));
+            ExitCode::from(FAILURE)
+        }
+    }
+}
