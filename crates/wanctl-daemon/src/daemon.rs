@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
 use wanctl_telemetry::Snapshot;
 
@@ -55,7 +55,9 @@ pub struct Ended {
 #[non_exhaustive]
 pub enum DaemonError {
     /// No WAN to control.
-    #[error("no configuration was given: there is nothing to control")]
+    #[error(
+        "there is nothing to control: no configuration was given, or every WAN in it is switched off (continuous_monitoring.enabled)"
+    )]
     NoWan,
     /// A lock is held or out of reach.
     #[error(transparent)]
@@ -83,7 +85,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Prepares to control these WANs. Health, metrics and logs are those of the first.
+    /// Prepares to control those of these WANs that are not switched off. Health and metrics are
+    /// those of the first.
     #[must_use]
     pub fn new(
         wans: Vec<WanConfig>,
@@ -92,6 +95,10 @@ impl Daemon {
         options: DaemonOptions,
     ) -> Self {
         let (snapshots, _) = watch::channel(Arc::new(publisher::empty()));
+        let (wans, off): (Vec<_>, Vec<_>) = wans.into_iter().partition(|wan| wan.enabled);
+        for wan in off {
+            warn!(wan = %wan.name, "switched off by continuous_monitoring.enabled; left alone");
+        }
         Self {
             wans,
             clock,

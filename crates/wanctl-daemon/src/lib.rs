@@ -22,6 +22,7 @@
 //! - [`World`] makes the ports; [`HostWorld`] those of this machine.
 //! - [`TapeRecorder`] takes down every input of the control step, [`replay`] runs it again.
 
+mod chain;
 mod clock;
 mod daemon;
 mod lock;

@@ -18,6 +18,7 @@ use wanctl_controller::{Controller, Observation, Outcome, Reachability};
 use wanctl_probe::{ClosedRound, Received, ReserveAnswer};
 use wanctl_types::{Millis, Timestamp, WanName};
 
+use crate::chain::chain;
 use crate::clock::Clock;
 pub(crate) use outputs::Outputs;
 pub use outputs::initial_snapshot;
@@ -117,7 +118,7 @@ impl WanLoop {
     /// A broken socket must not turn the loop into a spin: it waits for the next tick.
     async fn receive_failed(&mut self, error: &wanctl_probe::Error) {
         if self.probing.count_receive_failure() == 1 {
-            warn!(wan = %self.name, %error, "answers to probes cannot be received");
+            warn!(wan = %self.name, error = %chain(error), "answers to probes cannot be received");
         }
         self.clock.sleep_until(self.probing.next_deadline()).await;
     }

@@ -49,6 +49,9 @@ pub enum WorldError {
     /// The router.
     #[error(transparent)]
     Router(#[from] wanctl_router::Error),
+    /// A world that is not this machine's.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// This machine's network.
@@ -58,7 +61,7 @@ pub struct HostWorld;
 #[async_trait]
 impl World for HostWorld {
     async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
-        Ok(wanctl_probe::resolve(&config.reflectors).await?)
+        Ok(wanctl_probe::resolve_for(&config.reflectors, &config.binding).await?)
     }
 
     fn transport(

@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_telemetry::{Endpoint, EndpointConfig, Snapshot, TelemetryConfig, bind, serve};
 
+use crate::chain::chain;
+
 /// How long a request under way may take once the daemon stops.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -56,7 +58,7 @@ impl Endpoints {
                     serve(listener, kind, snapshots, shutdown.cancelled_owned()).await
                 });
             }
-            Err(error) => warn!(%error, "going on without this endpoint"),
+            Err(error) => warn!(error = %chain(&error), "going on without this endpoint"),
         }
     }
 

@@ -15,6 +15,7 @@ use wanctl_storage::CycleSink;
 use wanctl_telemetry::WanSnapshot;
 use wanctl_types::PerDirection;
 
+use crate::chain::chain;
 use crate::clock::Clock;
 use crate::ports::{History, WanPorts};
 use crate::state::{FileStore, LoadError, StateImage, StateProblem};
@@ -48,7 +49,7 @@ enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(error) => error.fmt(f),
+            Self::Start(error) => chain(error).fmt(f),
             Self::Panic(error) => error.fmt(f),
         }
     }

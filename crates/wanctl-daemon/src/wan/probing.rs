@@ -8,6 +8,7 @@ use wanctl_probe::{ClosedRound, Received, Rounds, Transport};
 use wanctl_telemetry::ReflectorSnapshot;
 use wanctl_types::Timestamp;
 
+use crate::chain::chain;
 use crate::clock::Clock;
 use crate::ticker::Ticker;
 
@@ -56,7 +57,7 @@ impl Probing {
         for (request, reflector) in requests.iter().zip(&mut self.reflectors) {
             reflector.sent += 1;
             if let Err(error) = self.transport.send(request) {
-                debug!(%error, "a probe was not sent");
+                debug!(error = %chain(&error), "a probe was not sent");
                 self.rounds.handle_send_failure(request, now);
             }
         }
