@@ -23,6 +23,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// No network interface can have this name.
+    #[error("{name:?} is no name of a network interface: 1 to 15 letters, digits, '_', '.', '-'")]
+    Device {
+        /// The name.
+        name: String,
+    },
     /// A socket could not be made.
     #[error("cannot {operation} {address}: {source}")]
     Socket {
@@ -52,5 +58,26 @@ pub enum Error {
     Serve {
         /// Why.
         source: io::Error,
+    },
+    /// Probes cannot be scheduled.
+    #[error(transparent)]
+    Probe(#[from] wanctl_probe::Error),
+    /// The configuration of a demonstration is invalid.
+    #[error("the demonstration's configuration is refused: {report}")]
+    Settings {
+        /// What is wrong with it.
+        report: String,
+    },
+    /// The daemon of a demonstration did not start.
+    #[error("the daemon did not start: {source}")]
+    Daemon {
+        /// Why.
+        source: Box<wanctl_daemon::DaemonError>,
+    },
+    /// The history of a demonstration cannot be read.
+    #[error("the recorded history cannot be read: {source}")]
+    History {
+        /// Why.
+        source: Box<wanctl_storage::Error>,
     },
 }
