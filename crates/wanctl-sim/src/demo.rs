@@ -21,7 +21,9 @@ use wanctl_storage::{Query, Reader};
 use wanctl_types::{Bps, Millis, PerDirection, QueueName, Timestamp, WallTime, Zone};
 
 use crate::virtual_wan::VIRTUAL_EPOCH;
-use crate::{DelayStats, Demand, Error, Link, Plant, RouterOs, RouterOsServer, Scenario, UdpReflector};
+use crate::{
+    DelayStats, Demand, Error, Link, Plant, RouterOs, RouterOsServer, Scenario, UdpReflector,
+};
 use sampler::Sampler;
 use settings::Settings;
 use world::DemoWorld;
@@ -210,7 +212,9 @@ fn busy_delay(samples: &[DemoSample], scenario: &Scenario) -> DemoDelay {
     let lanes = &scenario.link.directions;
     let busy = samples.iter().filter(|sample| {
         let at = Duration::try_from_secs_f64(sample.time_s).unwrap_or_default();
-        lanes.iter().any(|(_, lane)| *lane.demand.at(at) != Demand::Idle)
+        lanes
+            .iter()
+            .any(|(_, lane)| *lane.demand.at(at) != Demand::Idle)
     });
     DelayStats::of(busy.map(|sample| sample.added_delay_ms)).map_or_else(
         DemoDelay::default,
@@ -238,6 +242,11 @@ fn count_records(database: &Path) -> Result<(u64, u64), Error> {
     let mut query = Query::between(i64::MIN, i64::MAX);
     query.metrics = vec!["wanctl_rtt_ms".to_owned()];
     let cycles = reader.query(&query).map_err(history)?.len() as u64;
-    let transitions = reader.transitions(WallTime::from_unix_millis(i64::MIN), WallTime::from_unix_millis(i64::MAX)).map_err(history)?;
+    let transitions = reader
+        .transitions(
+            WallTime::from_unix_millis(i64::MIN),
+            WallTime::from_unix_millis(i64::MAX),
+        )
+        .map_err(history)?;
     Ok((cycles, transitions.len() as u64))
 }

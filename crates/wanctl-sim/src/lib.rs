@@ -19,20 +19,37 @@
 //!
 //! - Model: [`Link`] from a [`LinkConfig`], ready-made in a [`Scenario`], judged by [`DelayStats`].
 //! - Router: [`RouterOs`] in process, [`RouterOsServer`] over HTTP, with [`Fault`]s on demand.
+//! - Both joined: [`Plant`]; its delays on the loopback interface: [`UdpReflector`] and, for the
+//!   other end, [`UdpTransport`].
+//! - The daemon inside: [`VirtualWan`] runs its loop on virtual time, [`Demo`] the whole of it over
+//!   loopback sockets.
+//! - Real queues behind the simulated router: [`TcPlant`], and [`run_router`] as a program.
 
+mod demo;
 mod error;
 mod link;
+mod plant;
+mod reflector;
 mod routeros;
 mod scenario;
+mod sim_router;
 mod stats;
+mod tc_plant;
+mod virtual_wan;
 
+pub use demo::{Demo, DemoDelay, DemoMode, DemoRun, DemoSample};
 pub use error::Error;
 pub use link::{
     Capacity, Demand, LaneConfig, Link, LinkConfig, LinkCounters, ProbeFate, Schedule, Wobble,
 };
+pub use plant::Plant;
+pub use reflector::{UdpReflector, UdpTransport};
 pub use routeros::{
     Answer, Fault, FaultExtent, FaultScope, LoggedRequest, QueueMeter, Quirks, Refusal, Reply,
     ReplyBody, Request, RequestCounts, RouterOs, RouterOsServer, ShownItem, Verb,
 };
 pub use scenario::{Phase, Scenario};
+pub use sim_router::{RouterSetup, run_router};
 pub use stats::DelayStats;
+pub use tc_plant::TcPlant;
+pub use virtual_wan::{VIRTUAL_EPOCH, VirtualReport, VirtualWan};

@@ -91,7 +91,12 @@ fn lost_probes_do_not_stop_control() {
     link.loss = 0.2;
     let report = run(link, 5, Duration::from_secs(120));
     let counters = report.snapshot.counters;
-    assert!(counters.completed > 2_200, "{counters:?}");
+    // Two of three answers make a round at once: 0.8^3 + 3 * 0.8^2 * 0.2 = 90 % of 2,400 rounds.
+    // The others close at the timeout, overtaken by newer ones, and make no step.
+    assert!(
+        (2_050..=2_250).contains(&counters.completed),
+        "{counters:?}"
+    );
     assert_eq!(counters.failed, 0, "{counters:?}");
     assert!(
         report
