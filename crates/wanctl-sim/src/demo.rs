@@ -30,7 +30,7 @@ use world::DemoWorld;
 
 /// The reflectors' addresses; Linux answers on all of them.
 const REFLECTORS: [IpAddr; 3] = [
-    IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)),
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3)),
 ];

@@ -143,7 +143,7 @@ impl VirtualWan {
             .zip(&self.probe.reflectors)
             .map(|(host, name)| {
                 name.parse()
-                    .unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)))
+                    .unwrap_or_else(|_| IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)))
             })
             .collect();
         WanTaskConfig {

@@ -13,7 +13,7 @@ use wanctl_router::BudgetConfig;
 use wanctl_sim::{Demand, Link, LinkConfig, Schedule, VirtualReport, VirtualWan};
 use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound, WanName, Zone};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[test]
 fn an_hour_is_controlled_twice_with_identical_results() {
@@ -41,7 +41,7 @@ fn every_tick_of_an_hour_is_one_completed_and_recorded_step() {
 
 #[test]
 fn a_busy_line_is_cut_with_a_reason_and_recovers() {
-    let report = run(evening(), 3, Duration::from_secs(600));
+    let report = run(evening(), 3, Duration::from_mins(10));
     let reasons: Vec<_> = report
         .records
         .iter()
@@ -69,7 +69,7 @@ fn a_busy_line_is_cut_with_a_reason_and_recovers() {
 #[test]
 fn an_idle_line_is_left_at_its_ceiling() {
     let link = LinkConfig::new(rates(), Duration::from_millis(20));
-    let report = run(link, 4, Duration::from_secs(600));
+    let report = run(link, 4, Duration::from_mins(10));
     assert_eq!(report.writes.len(), 1, "only the first rates are written");
     let last = report.records.last().unwrap();
     assert_eq!(last.zones, PerDirection::new(Zone::Green, Zone::Green));
@@ -89,7 +89,7 @@ fn an_idle_line_is_left_at_its_ceiling() {
 fn lost_probes_do_not_stop_control() {
     let mut link = LinkConfig::new(rates(), Duration::from_millis(20));
     link.loss = 0.2;
-    let report = run(link, 5, Duration::from_secs(120));
+    let report = run(link, 5, Duration::from_mins(2));
     let counters = report.snapshot.counters;
     // Two of three answers make a round at once: 0.8^3 + 3 * 0.8^2 * 0.2 = 90 % of 2,400 rounds.
     // The others close at the timeout, overtaken by newer ones, and make no step.
@@ -115,7 +115,7 @@ fn a_recorded_run_replays_bit_for_bit() {
     let wan = wan(6);
     let link = Link::new(evening(), 6);
     let report = wan
-        .run(link, Duration::from_secs(60), |controller| {
+        .run(link, Duration::from_mins(1), |controller| {
             Some(recorder.tape(&wan.name, controller))
         })
         .unwrap();

@@ -42,16 +42,17 @@ impl Settings {
             "  ping_hosts: [{hosts}]\n\
              router: {{host: {host}, port: {port}, user: {USER}, password: {PASSWORD}}}\n\
              queues: {{download: {DOWNLOAD_QUEUE}, upload: {UPLOAD_QUEUE}}}\n\
-             state_file: {state:?}\n\
-             lock_file: {lock:?}\n\
-             storage: {{db_path: {database:?}}}\n\
+             state_file: '{state}'\n\
+             lock_file: '{lock}'\n\
+             storage: {{db_path: '{database}'}}\n\
              health_check: {{enabled: false}}\n\
              wan_name: demo\n",
             hosts = hosts.join(", "),
             host = router.ip(),
             port = router.port(),
-            state = directory.join("state.json"),
-            lock = directory.join("demo.lock"),
+            state = directory.join("state.json").display(),
+            lock = directory.join("demo.lock").display(),
+            database = database.display(),
         );
         debug_assert!(written.is_ok(), "writing to a String does not fail");
         Self { text, database }
