@@ -61,6 +61,8 @@ pub enum Verdict {
 /// - An equal rate is never written.
 /// - A lower rate, and any rate where the applied one is unknown, is written at once.
 /// - A higher rate takes a slot of the budget. One write that raises both directions takes one.
+///   Slots are paced: two are at least `window / max_changes` apart. Spent all at once they would
+///   leave the router behind for the rest of the window, and then let it jump.
 ///
 /// Nothing is queued: a deferred rate is simply asked for again, so the newest value wins.
 /// A slot is taken when the write is ordered, whatever becomes of it.
@@ -122,11 +124,20 @@ impl WriteGuard {
         let window = self.budget.window;
         self.increases
             .retain(|ordered| now.saturating_since(*ordered) <= window);
-        let max = usize::try_from(self.budget.max_changes.max(1)).unwrap_or(usize::MAX);
-        match self.increases.front() {
-            Some(oldest) if self.increases.len() >= max => {
-                Err(*oldest + window + Duration::from_micros(1))
-            }
+        let max_changes = self.budget.max_changes.max(1);
+        let max = usize::try_from(max_changes).unwrap_or(usize::MAX);
+        let full = self.increases.len() >= max;
+        let paced = self
+            .increases
+            .back()
+            .map(|last| *last + window / max_changes);
+        let freed = self
+            .increases
+            .front()
+            .filter(|_| full)
+            .map(|oldest| *oldest + window + Duration::from_micros(1));
+        match freed.max(paced) {
+            Some(until) if until > now => Err(until),
             Some(_) | None => {
                 self.increases.push_back(now);
                 Ok(())
@@ -228,16 +239,25 @@ mod tests {
     #[test]
     fn raising_both_directions_takes_one_slot() {
         let mut guard = WriteGuard::new(BudgetConfig::new(true, 2, WINDOW));
-        for now in [1, 2] {
+        for now in [1, 6] {
             assert_eq!(
                 guard.next(at(now), mbps(70, 20), known(mbps(60, 10))),
                 Verdict::Write(known(mbps(70, 20)))
             );
         }
         assert!(matches!(
-            guard.next(at(3), mbps(70, 20), known(mbps(60, 10))),
+            guard.next(at(11), mbps(70, 20), known(mbps(60, 10))),
             Verdict::Deferred { .. }
         ));
+    }
+
+    #[test]
+    fn increases_are_spread_over_the_window() {
+        let mut guard = WriteGuard::new(BudgetConfig::new(true, 5, WINDOW));
+        let mut raise = |now| guard.next(at(now), mbps(70, 20), known(mbps(60, 10)));
+        assert!(matches!(raise(1), Verdict::Write(_)));
+        assert_eq!(raise(2), Verdict::Deferred { until: at(3) });
+        assert!(matches!(raise(3), Verdict::Write(_)));
     }
 
     #[test]

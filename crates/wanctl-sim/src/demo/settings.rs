@@ -78,13 +78,13 @@ continuous_monitoring:
     floor_yellow_mbps: 16
     floor_soft_red_mbps: 12
     floor_red_mbps: 8
-    step_up_mbps: 1
+    step_up_mbps: 0.2
     factor_down: 0.85
     factor_down_yellow: 0.96
   upload:
     ceiling_mbps: 12
     floor_mbps: 3
-    step_up_mbps: 0.2
+    step_up_mbps: 0.1
     factor_down: 0.85
     factor_down_yellow: 0.96
 ";
