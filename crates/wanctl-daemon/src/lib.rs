@@ -19,6 +19,7 @@
 //!
 //! - [`Daemon`] runs all WANs of a process, restarts one that fails, and stops in order.
 //! - [`WanTask`] is one WAN: probes, controller, router and state file.
+//! - [`restore`] makes its controller from the state file, whatever is in it.
 //! - [`World`] makes the ports; [`HostWorld`] those of this machine.
 //! - [`TapeRecorder`] takes down every input of the control step, [`replay`] runs it again.
 
@@ -38,9 +39,9 @@ pub use clock::Clock;
 pub use daemon::{Daemon, DaemonError, DaemonOptions, Ended};
 pub use lock::{InstanceLock, LockError};
 pub use ports::{History, StateStore, WanPorts};
-pub use state::{FileStore, LoadError, StateImage, StateProblem};
+pub use state::{FileStore, LoadError, RestoreNote, Restored, StateImage, StateProblem, restore};
 pub use tape::{Divergence, Replay, ReplayError, Tape, TapeRecorder, WanReplay, replay};
-pub use wan::{WanTask, WanTaskConfig, initial_snapshot};
+pub use wan::{WanEnd, WanTask, WanTaskConfig, initial_snapshot};
 pub use world::{HostWorld, World, WorldError};
 
 /// The version that health answers, recordings and `--version` show.

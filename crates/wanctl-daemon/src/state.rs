@@ -5,8 +5,10 @@
 
 mod image;
 mod keeper;
+mod restore;
 mod store;
 
 pub use image::{StateImage, StateProblem};
 pub(crate) use keeper::StateKeeper;
+pub use restore::{RestoreNote, Restored, restore};
 pub use store::{FileStore, LoadError};

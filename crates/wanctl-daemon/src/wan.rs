@@ -24,7 +24,7 @@ pub(crate) use outputs::Outputs;
 pub use outputs::initial_snapshot;
 pub(crate) use probing::Probing;
 pub(crate) use silence::Silence;
-pub use task::{WanTask, WanTaskConfig};
+pub use task::{WanEnd, WanTask, WanTaskConfig};
 
 /// One WAN: its probes, its controller and where the results go.
 pub(crate) struct WanLoop {
@@ -173,9 +173,12 @@ impl WanLoop {
         );
     }
 
-    /// Whether the last step was completed.
-    pub(crate) fn completed(&self) -> bool {
-        self.outputs.last_outcome() == Some(Outcome::Completed)
+    /// What the run came to.
+    pub(crate) fn end(&self) -> WanEnd {
+        WanEnd {
+            completed: self.outputs.last_outcome() == Some(Outcome::Completed),
+            probes: *self.probing.stats(),
+        }
     }
 
     /// A run of a fixed number of steps ends only when the router has answered once.

@@ -10,15 +10,14 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
-use wanctl_controller::{Controller, ControllerState};
+use wanctl_controller::Controller;
 use wanctl_storage::CycleSink;
 use wanctl_telemetry::WanSnapshot;
-use wanctl_types::PerDirection;
 
 use crate::chain::chain;
 use crate::clock::Clock;
 use crate::ports::{History, WanPorts};
-use crate::state::{FileStore, LoadError, StateImage, StateProblem};
+use crate::state::{FileStore, restore};
 use crate::tape::TapeRecorder;
 use crate::wan::{WanTask, WanTaskConfig};
 use crate::world::{World, WorldError};
@@ -88,9 +87,8 @@ impl Supervisor {
             Some(steps) => task.stop_after(steps),
             None => task,
         };
-        tokio::spawn(task.run(shutdown.clone()))
-            .await
-            .map_err(Trouble::Panic)
+        let ended = tokio::spawn(task.run(shutdown.clone())).await;
+        ended.map(|end| end.completed).map_err(Trouble::Panic)
     }
 
     async fn prepare(&self) -> Result<WanTask, WorldError> {
@@ -131,47 +129,24 @@ impl Supervisor {
 
     /// A controller with the stored state, as far as it can be believed.
     fn restored(&self, store: &FileStore) -> Controller {
-        let mut controller = Controller::new(self.config.controller.clone());
-        let defaults = StateImage {
-            controller: controller.state(),
-            applied: PerDirection::default(),
-            time: self.clock.wall(),
-        };
-        match store.load(&defaults) {
-            Ok(Some((image, problems))) => {
-                self.report(store, &problems);
-                controller.restore(self.believable(store, image.controller));
-            }
-            Ok(None) => {
-                info!(wan = %self.config.name, file = %store.path().display(), "no stored state; starting at the ceilings");
-            }
-            Err(error @ (LoadError::Read { .. } | LoadError::Damaged { .. })) => {
-                warn!(wan = %self.config.name, %error, "stored state not used");
-            }
+        let (wan, file) = (&self.config.name, store.path().display());
+        let restored = restore(&self.config.controller, store);
+        for note in &restored.notes {
+            warn!(%wan, %file, "{note}");
         }
-        controller
-    }
-
-    fn believable(&self, store: &FileStore, stored: ControllerState) -> ControllerState {
-        let (state, corrections) = stored.validated(&self.config.controller);
-        for correction in corrections {
-            warn!(wan = %self.config.name, file = %store.path().display(), "stored state corrected: {correction}");
+        let state = restored.controller.state();
+        if restored.continued {
+            info!(
+                %wan,
+                download = %state.queues.download.rate,
+                upload = %state.queues.upload.rate,
+                baseline = %state.baseline,
+                "continuing from the stored state"
+            );
+        } else {
+            info!(%wan, %file, "no stored state; starting at the ceilings");
         }
-        let rates = state.queues;
-        info!(
-            wan = %self.config.name,
-            download = %rates.download.rate,
-            upload = %rates.upload.rate,
-            baseline = %state.baseline,
-            "continuing from the stored state"
-        );
-        state
-    }
-
-    fn report(&self, store: &FileStore, problems: &[StateProblem]) {
-        for problem in problems {
-            warn!(wan = %self.config.name, file = %store.path().display(), %problem, "stored state");
-        }
+        restored.controller
     }
 }
 

@@ -1,7 +1,7 @@
 //! The file itself.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -83,12 +83,20 @@ impl FileStore {
     }
 
     fn read(&self) -> io::Result<String> {
-        let size = fs::metadata(&self.path)?.len();
-        if size > MAX_SIZE {
-            let reason = format!("{size} bytes, at most {MAX_SIZE} are expected");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        let invalid = |reason| io::Error::new(io::ErrorKind::InvalidData, reason);
+        // Opening a pipe waits for its other end, and a device may never end.
+        if !fs::metadata(&self.path)?.is_file() {
+            return Err(invalid("it is no regular file".to_owned()));
         }
-        fs::read_to_string(&self.path)
+        let mut text = String::new();
+        let size = File::open(&self.path)?
+            .take(MAX_SIZE + 1)
+            .read_to_string(&mut text)?;
+        if size as u64 > MAX_SIZE {
+            let reason = format!("it is longer than the {MAX_SIZE} bytes to be expected");
+            return Err(invalid(reason));
+        }
+        Ok(text)
     }
 
     fn damaged(&self, reason: String) -> LoadError {
@@ -118,7 +126,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = parent.unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(parent)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = parent.join(format!(".{name}.{}.tmp", std::process::id()));
+    // Always the same name, so that what a killed process left is overwritten by the next one.
+    let fresh = parent.join(format!(".{name}.tmp"));
     let written = write_durably(&fresh, content).and_then(|()| fs::rename(&fresh, path));
     if written.is_err() {
         // The first error is the one to report; a leftover is overwritten next time.

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use tracing::debug;
 use wanctl_controller::{Observation, ReflectorObservation};
-use wanctl_probe::{ClosedRound, Received, Rounds, Transport};
+use wanctl_probe::{ClosedRound, Received, Rounds, RoundsStats, Transport};
 use wanctl_telemetry::ReflectorSnapshot;
 use wanctl_types::Timestamp;
 
@@ -131,6 +131,11 @@ impl Probing {
     /// Ticks skipped since the start.
     pub(crate) fn missed_ticks(&self) -> u64 {
         self.ticker.missed()
+    }
+
+    /// Counters of probes, replies and rounds.
+    pub(crate) fn stats(&self) -> &RoundsStats {
+        self.rounds.stats()
     }
 
     /// What each reflector does.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wanctl_controller::{Aggregation, Controller, ControllerConfig};
-use wanctl_probe::{ProbeConfig, Rounds, RoundsConfig, Transport};
+use wanctl_probe::{ProbeConfig, Rounds, RoundsConfig, RoundsStats, Transport};
 use wanctl_router::{BudgetConfig, WriteGuard};
 use wanctl_telemetry::WanSnapshot;
 use wanctl_types::WanName;
@@ -49,6 +49,16 @@ impl WanTaskConfig {
         };
         used.min(self.targets.len())
     }
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct WanEnd {
+    /// Whether the last control step was completed.
+    pub completed: bool,
+    /// What became of every probe and every packet that claimed to answer one.
+    pub probes: RoundsStats,
 }
 
 /// One WAN's tasks, ready to run.
@@ -119,9 +129,8 @@ impl WanTask {
     }
 
     /// Runs until `shutdown`, or until the steps asked for are done. Then stops in this order:
-    /// probing, the router's last write, the state file. Returns whether the last step was
-    /// completed.
-    pub async fn run(self, shutdown: CancellationToken) -> bool {
+    /// probing, the router's last write, the state file.
+    pub async fn run(self, shutdown: CancellationToken) -> WanEnd {
         let Self {
             mut wan,
             router,
@@ -139,14 +148,14 @@ impl WanTask {
             router_done.cancelled().await;
             wan.send_last_image();
             keeper_stop.cancel();
-            wan.completed()
+            wan.end()
         };
         let write = async {
             router.run(router_stop.clone()).await;
             router_done.cancel();
         };
-        let (completed, (), ()) = tokio::join!(drive, write, keeper.run(keeper_stop.clone()));
-        completed
+        let (end, (), ()) = tokio::join!(drive, write, keeper.run(keeper_stop.clone()));
+        end
     }
 }
 
