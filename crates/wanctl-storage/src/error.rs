@@ -79,6 +79,12 @@ pub enum Error {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The file is not the one at its path any more: what goes into it is lost to every reader.
+    #[error("the history {} was deleted or moved while it was in use; a new one is begun there", path.display())]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// Rows could not be read.
     #[error("cannot {operation} from the history {}: {}", path.display(), advice(source))]
     Read {
@@ -131,6 +137,7 @@ impl Error {
             Self::Directory { .. }
             | Self::TooNew { .. }
             | Self::Missing { .. }
+            | Self::Gone { .. }
             | Self::NoMetrics { .. }
             | Self::NotFinite { .. }
             | Self::Labels { .. }
@@ -150,6 +157,7 @@ impl Error {
             | Self::Open { .. }
             | Self::TooNew { .. }
             | Self::Missing { .. }
+            | Self::Gone { .. }
             | Self::NoMetrics { .. }
             | Self::Read { .. }
             | Self::Thread { .. } => false,

@@ -50,7 +50,8 @@ type Entry = (Arc<WanName>, CycleRecord);
 /// Owns the thread that writes the history.
 ///
 /// A history that cannot be written never reaches the control loop: not a missing directory, not a
-/// full disk, not a lock, not a broken file. Cycles wait meanwhile, at most 8192 of them; then the
+/// full disk, not a lock, not a broken file. A file that is deleted or moved away is begun anew, and
+/// the commit that went into the old one is made again. Cycles wait meanwhile, at most 8192 of them; then the
 /// oldest make room and are counted, those with a zone change last. [`Recorder::stats`] tells.
 ///
 /// Commits come each half second, so a killed process loses about as much; a loss of power may

@@ -1,5 +1,7 @@
 //! The owner of a connection that writes.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +25,12 @@ const MILLIS: i64 = 1_000;
 pub struct Writer {
     connection: Connection,
     path: PathBuf,
+    /// Of the file, while its path led to it.
+    file: Option<FileId>,
 }
+
+/// Device and inode.
+type FileId = (u64, u64);
 
 impl Writer {
     /// Opens the history and makes directory, file and tables where they are missing. A file of
@@ -46,6 +53,7 @@ impl Writer {
         let path = path.as_ref();
         Ok(Self {
             connection: schema::open_writable(path, patience)?,
+            file: file_id(path),
             path: path.to_owned(),
         })
     }
@@ -132,6 +140,21 @@ impl Writer {
         })
     }
 
+    /// Proves that what was written is where readers look for it: SQLite goes on writing into a
+    /// file that was deleted or moved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gone`].
+    pub(crate) fn check_in_place(&self) -> Result<(), Error> {
+        if self.file.is_some() && self.file == file_id(&self.path) {
+            return Ok(());
+        }
+        Err(Error::Gone {
+            path: self.path.clone(),
+        })
+    }
+
     /// Deletes at most `at_most` rows of each table that are older than `cutoff`, and says how
     /// many rows of `metrics` went. Fewer than `at_most` means that no older one is left.
     ///
@@ -202,6 +225,11 @@ impl Writer {
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 fn refuse_non_finite(metric: &Metric<'_>) -> Result<(), Error> {

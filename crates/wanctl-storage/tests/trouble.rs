@@ -318,6 +318,39 @@ fn a_directory_that_cannot_be_made_is_reported_and_made_later() {
 }
 
 #[test]
+fn a_directory_deleted_while_it_is_in_use_costs_what_was_in_it_and_nothing_more() {
+    let (_directory, path) = database();
+    let parent = path.parent().unwrap();
+    let recorder = Recorder::start(config(&path)).unwrap();
+    let sink = recorder.handle(wan("cable"));
+    sink.record(cycle(1));
+    until(&recorder, |stats| stats.committed == 1);
+
+    fs::remove_dir_all(parent).unwrap();
+    sink.record(cycle(2));
+    let stats = until(&recorder, |stats| stats.committed == 2);
+
+    let text = stats.last_error.unwrap();
+    assert!(text.contains("was deleted or moved"), "{text}");
+    assert_eq!(measured(&path), [2.0]);
+}
+
+#[test]
+fn a_file_moved_away_while_it_is_in_use_is_begun_anew() {
+    let (_directory, path) = database();
+    let recorder = Recorder::start(config(&path)).unwrap();
+    let sink = recorder.handle(wan("cable"));
+    sink.record(cycle(1));
+    until(&recorder, |stats| stats.committed == 1);
+
+    fs::rename(&path, path.with_extension("old")).unwrap();
+    sink.record(cycle(2));
+    until(&recorder, |stats| stats.committed == 2);
+
+    assert_eq!(measured(&path), [2.0]);
+}
+
+#[test]
 fn a_read_only_file_is_reported() {
     // A file format version above 2 makes SQLite treat the file as read-only, for root as well.
     const WRITE_VERSION: usize = 18;

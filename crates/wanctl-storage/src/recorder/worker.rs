@@ -105,7 +105,9 @@ impl Worker {
             let Some((wan, time, snapshot)) = self.shared.snapshots().front().cloned() else {
                 return Ok(());
             };
-            let written = writer.record_config_snapshot(&wan, time, &snapshot);
+            let written = writer
+                .record_config_snapshot(&wan, time, &snapshot)
+                .and_then(|()| writer.check_in_place());
             self.settle(written, 1)?;
             self.shared.snapshots().pop_front();
         }
@@ -125,7 +127,9 @@ impl Worker {
             if cycles == 0 {
                 break;
             }
-            let written = writer.write_cycles(&self.batch);
+            let written = writer
+                .write_cycles(&self.batch)
+                .and_then(|()| writer.check_in_place());
             if self.settle(written, cycles)? {
                 self.shared.committed.fetch_add(cycles, Ordering::Relaxed);
                 self.shared.health().last_commit = Some(clock::now());
