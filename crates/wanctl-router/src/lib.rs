@@ -18,7 +18,8 @@
 //!
 //! - Ports: [`Backend`] for rates, [`MangleRules`] for steering.
 //! - RouterOS over its REST interface: [`RouterOsRest`], described by [`RouterOsConfig`].
-//! - Policy: [`WriteGuard`] and its [`BudgetConfig`].
+//! - Policy: [`WriteGuard`] and its [`BudgetConfig`]; [`Reachability`], when to ask again after a
+//!   [`Failure`].
 //! - Failures: [`Error`], which names the [`Operation`] and answers how to go on.
 
 mod backend;
@@ -26,6 +27,7 @@ mod config;
 mod error;
 mod guard;
 mod operation;
+mod reachability;
 mod routeros;
 mod rules;
 
@@ -34,5 +36,6 @@ pub use config::{RouterOsConfig, Scheme, TlsTrust};
 pub use error::{ConnectFailure, Error};
 pub use guard::{BudgetConfig, Verdict, WriteGuard};
 pub use operation::Operation;
+pub use reachability::{Failure, Permit, Reachability};
 pub use routeros::RouterOsRest;
 pub use rules::{MangleRule, MangleRules, RuleChange};
