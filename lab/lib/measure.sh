@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# Load, samples and numbers. Sourced; expects topology.sh.
+
+IDLE_SECONDS=5
+WARM_SECONDS=5
+STREAMS=4
+
+# sample SECONDS FILE: the client's own ping, 20 times a second.
+sample() {
+  start "$2" client ping -n -i 0.05 -W 3 -c $(($1 * 20)) "$PING_TARGET"
+  wait "$STARTED" || true # pings get lost; ping_numbers counts them
+}
+
+# begin_download SECONDS FILE: saturates the download; its process id is then in LOAD.
+begin_download() {
+  start "$2.server" inet iperf3 -s -1 -B "$LOAD_TARGET"
+  local server=$STARTED
+  wait_for "iperf3 server" "$server" "$2.server" download_ready
+  start "$2" client iperf3 -c "$LOAD_TARGET" -R -P "$STREAMS" -C cubic -t "$1" -i 1 -J
+  LOAD=$STARTED
+}
+
+download_ready() { [[ -n $(in_ns inet ss -Hlnt "src $LOAD_TARGET") ]]; }
+
+# ping_numbers FILE [FROM TO]: JSON of the replies; FROM and TO select sequence numbers.
+# A percentile is the smallest sample that at least so many samples do not exceed.
+ping_numbers() {
+  awk -v from="${2:-1}" -v to="${3:-1000000}" '
+    match($0, /icmp_seq=[0-9]+/) {
+      seq = substr($0, RSTART + 9, RLENGTH - 9) + 0
+      if (seq >= from && seq <= to && match($0, /time=[0-9.]+/)) print substr($0, RSTART + 5, RLENGTH - 5)
+    }
+    /packets transmitted/ { print "sent", $1 }' "$DIR/$1" |
+    sort -g | awk -v from="${2:-1}" -v to="${3:-0}" '
+      function at(p,  i) { i = int(p * n); if (i < p * n) i++; return n ? rtt[i < 1 ? 1 : i] : "null" }
+      $1 == "sent" { sent = $2; next }
+      { rtt[++n] = $1 }
+      END {
+        if (to) sent = to - from + 1
+        printf "{\"samples\":%d,\"lost\":%d,\"p50\":%s,\"p90\":%s,\"p95\":%s,\"p99\":%s,\"max\":%s}\n",
+          n, sent - n, at(0.5), at(0.9), at(0.95), at(0.99), at(1)
+      }'
+}
+
+# goodput FILE FROM TO: what the receiver got between two seconds of the test, in Mbit/s.
+goodput() {
+  jq --argjson from "$2" --argjson to "$3" '
+    [.intervals[].sum | select(.start >= $from - 0.05 and .end <= $to + 0.05)]
+    | if length == 0 then error("no measured interval in the iperf3 output") else . end
+    | (map(.bytes) | add) * 8 / (map(.seconds) | add) / 1e6' "$DIR/$1"
+}
+
+# cpu_ticks PID: processor time of a process, of its children and of those already gone.
+cpu_ticks() {
+  local pid total=0 part
+  for pid in $(process_tree "$1"); do
+    # After the name, which ends with the last bracket: utime stime cutime cstime are 12 to 15.
+    part=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | awk '{ print $12 + $13 + $14 + $15 }') || continue
+    total=$((total + ${part:-0}))
+  done
+  echo "$total"
+}
+
+# rss_kib PID: resident memory of a process and its children.
+rss_kib() {
+  local pid total=0 part
+  for pid in $(process_tree "$1"); do
+    part=$(awk '/^VmRSS:/ { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+    total=$((total + ${part:-0}))
+  done
+  echo "$total"
+}
+
+process_tree() {
+  local child
+  echo "$1"
+  for child in $(cat "/proc/$1"/task/*/children 2>/dev/null || true); do process_tree "$child"; done
+}

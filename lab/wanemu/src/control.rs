@@ -1,0 +1,128 @@
+//! Changes to a running emulator, one per datagram.
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use crate::args::{parse_loss, parse_ms};
+use crate::schedule::Rate;
+
+/// One change.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Change {
+    /// The text it was read from; travels as the datagram.
+    text: String,
+    /// Its meaning.
+    pub(crate) kind: ChangeKind,
+}
+
+/// What a change does. All but the rates concern both directions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ChangeKind {
+    /// Rate from A to B.
+    AbRate(Rate),
+    /// Rate from B to A.
+    BaRate(Rate),
+    /// Travelling time of one direction.
+    Delay(Duration),
+    /// Largest extra travelling time.
+    Jitter(Duration),
+    /// Share of packets lost.
+    Loss(f64),
+}
+
+impl FromStr for Change {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| anyhow!("expected NAME=VALUE"))?;
+        let kind = match name {
+            "ab" => ChangeKind::AbRate(value.parse()?),
+            "ba" => ChangeKind::BaRate(value.parse()?),
+            "delay" => ChangeKind::Delay(parse_ms(value)?),
+            "jitter" => ChangeKind::Jitter(parse_ms(value)?),
+            "loss" => ChangeKind::Loss(parse_loss(value)?),
+            other => return Err(anyhow!("`{other}` is none of ab, ba, delay, jitter, loss")),
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            kind,
+        })
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Sends changes to the emulator that listens on `path`.
+pub(crate) fn send(path: &Path, changes: &[Change]) -> anyhow::Result<()> {
+    let socket = UnixDatagram::unbound().context("open a datagram socket")?;
+    for change in changes {
+        socket
+            .send_to(change.text.as_bytes(), path)
+            .with_context(|| format!("send `{change}` to {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Listens on `path` without ever waiting.
+pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixDatagram> {
+    let socket = UnixDatagram::bind(path)
+        .with_context(|| format!("listen on {}; does it exist already?", path.display()))?;
+    socket
+        .set_nonblocking(true)
+        .context("make the control socket non-blocking")?;
+    Ok(socket)
+}
+
+/// The next change that waits on `socket`; `Some(Err)` for a datagram that is none.
+pub(crate) fn receive(socket: &UnixDatagram) -> Option<anyhow::Result<Change>> {
+    let mut buffer = [0; 128];
+    let length = match socket.recv(&mut buffer) {
+        Ok(length) => length,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+        Err(error) => return Some(Err(error).context("receive a change")),
+    };
+    let datagram = buffer.get(..length).unwrap_or_default();
+    let text = String::from_utf8_lossy(datagram);
+    Some(text.parse().with_context(|| format!("datagram `{text}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use wanctl_types::Bps;
+
+    use super::*;
+
+    #[test]
+    fn changes_are_read_by_name() {
+        let kind = |text: &str| text.parse::<Change>().unwrap().kind;
+        assert_eq!(
+            kind("ba=25"),
+            ChangeKind::BaRate(Rate::Limited(Bps::from_mbps(25)))
+        );
+        assert_eq!(kind("ab=unlimited"), ChangeKind::AbRate(Rate::Unlimited));
+        assert_eq!(
+            kind("delay=2.5"),
+            ChangeKind::Delay(Duration::from_micros(2500))
+        );
+        assert_eq!(kind("loss=0.5"), ChangeKind::Loss(0.5));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for bad in ["ba", "ba=", "ba=-1", "loss=2", "speed=1", ""] {
+            assert!(bad.parse::<Change>().is_err(), "{bad}");
+        }
+    }
+}
