@@ -1,5 +1,7 @@
 //! The only reader of clocks.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -16,10 +18,17 @@ pub struct Clock {
     wall: Wall,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// 2025-01-01 00:00 UTC, before the first release: no record was made earlier.
+const EARLIEST: WallTime = WallTime::from_unix_millis(1_735_689_600_000);
+
+#[derive(Clone, Debug)]
 enum Wall {
     System,
-    Simulated { at_origin: WallTime },
+    /// Clones share the steps, in milliseconds, by which it was set since.
+    Simulated {
+        at_origin: WallTime,
+        stepped: Arc<AtomicI64>,
+    },
 }
 
 impl Clock {
@@ -41,7 +50,10 @@ impl Clock {
         Self {
             origin: Instant::now(),
             speed: if usable { speed } else { 1.0 },
-            wall: Wall::Simulated { at_origin },
+            wall: Wall::Simulated {
+                at_origin,
+                stepped: Arc::default(),
+            },
         }
     }
 
@@ -60,9 +72,31 @@ impl Clock {
     /// Civil time, for records only.
     #[must_use]
     pub fn wall(&self) -> WallTime {
-        match self.wall {
+        match &self.wall {
             Wall::System => system_wall_time(),
-            Wall::Simulated { at_origin } => later(at_origin, self.now().since_origin()),
+            Wall::Simulated { at_origin, stepped } => {
+                let unstepped = later(*at_origin, self.now().since_origin()).unix_millis();
+                let stepped = stepped.load(Ordering::Relaxed);
+                WallTime::from_unix_millis(unstepped.saturating_add(stepped))
+            }
+        }
+    }
+
+    /// Whether civil time is believable: a machine without a clock of its own begins in 1970
+    /// until the network tells it the time, and its records are misdated until then.
+    #[must_use]
+    pub fn wall_is_set(&self) -> bool {
+        self.wall() >= EARLIEST
+    }
+
+    /// Sets simulated civil time forward, or back, by so many milliseconds, in this clock and its
+    /// clones. The system's time is not ours to set.
+    pub fn step_wall(&self, millis: i64) {
+        match &self.wall {
+            Wall::System => {}
+            Wall::Simulated { stepped, .. } => {
+                stepped.fetch_add(millis, Ordering::Relaxed);
+            }
         }
     }
 
@@ -106,6 +140,18 @@ mod tests {
             clock.ago(Duration::from_millis(1)),
             Timestamp::from_micros(9_990_000)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn civil_time_is_set_without_moving_the_clock() {
+        let clock = Clock::simulated(1.0, WallTime::from_unix_millis(0));
+        let clone = clock.clone();
+        assert!(!clock.wall_is_set());
+        clock.step_wall(EARLIEST.unix_millis());
+        assert!(clone.wall_is_set());
+        clone.step_wall(-1);
+        assert!(!clock.wall_is_set());
+        assert_eq!(clock.now(), Timestamp::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

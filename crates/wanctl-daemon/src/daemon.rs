@@ -1,7 +1,9 @@
 //! A whole rate-control daemon: all WANs of a process, history, endpoints, and an orderly end.
 
 mod endpoints;
+mod heartbeat;
 mod histories;
+mod notify;
 mod publisher;
 mod supervisor;
 
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
@@ -19,10 +21,13 @@ use wanctl_telemetry::Snapshot;
 
 use crate::clock::Clock;
 use crate::lock::{InstanceLock, LockError};
+use crate::pulse::Pulse;
 use crate::tape::TapeRecorder;
 use crate::world::World;
 use endpoints::Endpoints;
+use heartbeat::Heartbeat;
 use histories::Histories;
+pub use notify::ServiceManager;
 use publisher::Publisher;
 use supervisor::Supervisor;
 
@@ -41,6 +46,8 @@ pub struct DaemonOptions {
     pub record: Option<PathBuf>,
     /// Seed of the probes' nonces; drawn from the system when absent.
     pub seed: Option<u64>,
+    /// Who started this process and wants to be told how it goes.
+    pub service: ServiceManager,
 }
 
 /// How a daemon ended.
@@ -134,15 +141,19 @@ impl Daemon {
         );
         let supervisors = self.supervisors(&histories, recording.as_ref(), &publisher);
         let publishing = tokio::spawn(publisher.run());
-        notify_ready(self.wans.len());
+        let heart = tokio::spawn(self.heartbeat(&supervisors).run());
 
-        let incomplete = run_all(supervisors, &shutdown).await;
-        notify_stopping();
+        let incomplete = run_all(supervisors, &shutdown, &self.options.service).await;
+        if !shutdown.is_cancelled() {
+            self.options.service.stopping();
+        }
+        end(heart).await;
+        // It watches the history, whose writers must be nobody else's when they are stopped.
+        end(publishing).await;
         histories.stop(HISTORY_GRACE).await;
         if let Some(recording) = recording {
             finish_recording(recording).await;
         }
-        publishing.abort();
         endpoints.stop().await;
         info!("stopped");
         Ok(Ended { incomplete })
@@ -180,6 +191,7 @@ impl Daemon {
             .map(|(wan, snapshot)| Supervisor {
                 clock: self.clock.clone(),
                 world: Arc::clone(&self.world),
+                pulse: Pulse::new(),
                 history: histories.sink(wan),
                 recording: recording.cloned(),
                 snapshot,
@@ -189,10 +201,27 @@ impl Daemon {
             })
             .collect()
     }
+
+    fn heartbeat(&self, supervisors: &[Supervisor]) -> Heartbeat {
+        let pulse = |supervisor: &Supervisor| {
+            let name = supervisor.config.name.clone();
+            (name, supervisor.pulse.clone())
+        };
+        Heartbeat {
+            clock: self.clock.clone(),
+            service: self.options.service.clone(),
+            pulses: supervisors.iter().map(pulse).collect(),
+            snapshots: self.snapshots.subscribe(),
+        }
+    }
 }
 
 /// Runs every WAN's supervisor to its end; returns how many ended on an incomplete step.
-async fn run_all(supervisors: Vec<Supervisor>, shutdown: &CancellationToken) -> usize {
+async fn run_all(
+    supervisors: Vec<Supervisor>,
+    shutdown: &CancellationToken,
+    service: &ServiceManager,
+) -> usize {
     let mut running: JoinSet<bool> = supervisors
         .into_iter()
         .map(|supervisor| supervisor.run(shutdown.clone()))
@@ -202,7 +231,7 @@ async fn run_all(supervisors: Vec<Supervisor>, shutdown: &CancellationToken) -> 
         let ended = tokio::select! {
             biased;
             ended = running.join_next() => ended,
-            () = expired(shutdown) => {
+            () = expired(shutdown, service) => {
                 error!("a WAN did not stop in time and is abandoned");
                 return incomplete + running.len();
             }
@@ -215,9 +244,20 @@ async fn run_all(supervisors: Vec<Supervisor>, shutdown: &CancellationToken) -> 
     }
 }
 
-async fn expired(shutdown: &CancellationToken) {
+async fn expired(shutdown: &CancellationToken, service: &ServiceManager) {
     shutdown.cancelled().await;
+    service.stopping();
     tokio::time::sleep(WAN_GRACE).await;
+}
+
+/// Aborts a task and waits until all it held is dropped.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    if let Err(error) = task.await
+        && error.is_panic()
+    {
+        error!(%error, "a task of the daemon failed");
+    }
 }
 
 async fn finish_recording(recording: Arc<TapeRecorder>) {
@@ -229,24 +269,5 @@ async fn finish_recording(recording: Arc<TapeRecorder>) {
         .is_err()
     {
         error!("the recording could not be finished");
-    }
-}
-
-fn notify_ready(wans: usize) {
-    let status = format!("controlling {wans} WAN(s)");
-    notify(&[
-        sd_notify::NotifyState::Ready,
-        sd_notify::NotifyState::Status(&status),
-    ]);
-}
-
-fn notify_stopping() {
-    notify(&[sd_notify::NotifyState::Stopping]);
-}
-
-/// Without a service manager this does nothing.
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        error!(%error, "the service manager cannot be told how it goes");
     }
 }

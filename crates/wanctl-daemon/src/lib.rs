@@ -28,6 +28,7 @@ mod clock;
 mod daemon;
 mod lock;
 mod ports;
+mod pulse;
 mod router_task;
 mod state;
 mod tape;
@@ -36,7 +37,7 @@ mod wan;
 mod world;
 
 pub use clock::Clock;
-pub use daemon::{Daemon, DaemonError, DaemonOptions, Ended};
+pub use daemon::{Daemon, DaemonError, DaemonOptions, Ended, ServiceManager};
 pub use lock::{InstanceLock, LockError};
 pub use ports::{History, StateStore, WanPorts};
 pub use state::{FileStore, LoadError, RestoreNote, Restored, StateImage, StateProblem, restore};

@@ -5,6 +5,7 @@
 //! make the loop wait. It reads time, the network and the disk only through its ports, so the
 //! same loop runs in real, scaled and virtual time.
 
+mod journal;
 mod outputs;
 mod probing;
 mod silence;
@@ -20,6 +21,7 @@ use wanctl_types::{Millis, Timestamp, WanName};
 
 use crate::chain::chain;
 use crate::clock::Clock;
+use crate::pulse::Pulse;
 pub(crate) use outputs::Outputs;
 pub use outputs::initial_snapshot;
 pub(crate) use probing::Probing;
@@ -35,6 +37,7 @@ pub(crate) struct WanLoop {
     silence: Silence,
     outputs: Outputs,
     stop_after: Option<u64>,
+    pulse: Pulse,
 }
 
 /// Everything that can wake the loop.
@@ -63,7 +66,14 @@ impl WanLoop {
             silence,
             outputs,
             stop_after: None,
+            pulse: Pulse::new(),
         }
+    }
+
+    /// Shows elsewhere that the loop turns.
+    pub(crate) fn with_pulse(mut self, pulse: Pulse) -> Self {
+        self.pulse = pulse;
+        self
     }
 
     /// Stops by itself after so many steps.
@@ -83,11 +93,14 @@ impl WanLoop {
                 Event::Timer => {}
             }
             let now = self.clock.now();
+            self.pulse.beat(now);
             self.probing.tick(now);
             while let Some(round) = self.probing.poll_closed(now) {
                 self.close(now, &round);
             }
+            self.outputs.end_minute(now, &self.probing);
         }
+        self.pulse.rest();
     }
 
     fn is_done(&self) -> bool {
@@ -129,14 +142,14 @@ impl WanLoop {
             return;
         }
         if answered {
-            if self.silence.end() {
+            if self.silence.end() && self.outputs.may_tell() {
                 info!(wan = %self.name, "reflectors answer again");
             }
             let observation = self.probing.observe(now, round);
             self.step(now, &observation);
         } else {
             self.outputs.count_silent_round();
-            if self.silence.begin_check(now) {
+            if self.silence.begin_check(now) && self.outputs.may_tell() {
                 warn!(wan = %self.name, "no reflector answers; checking the gateway and TCP");
             }
             if self.silence.is_unchecked() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::{info, warn};
 use wanctl_config::WanConfig;
 use wanctl_controller::Controller;
 use wanctl_telemetry::{Snapshot, WanSnapshot};
@@ -49,9 +50,23 @@ impl Publisher {
     }
 
     pub(super) async fn run(self) {
+        let mut clock_set = true;
         loop {
+            self.tell_clock(&mut clock_set);
             tokio::time::sleep(INTERVAL).await;
             self.publish();
+        }
+    }
+
+    /// One line when civil time turns out to be unset, one when it is set.
+    fn tell_clock(&self, was_set: &mut bool) {
+        let is_set = self.clock.wall_is_set();
+        match (std::mem::replace(was_set, is_set), is_set) {
+            (true, false) => warn!(
+                "the system's clock is not set; records are misdated until it is, control goes on"
+            ),
+            (false, true) => info!("the system's clock is set; records are dated right from here"),
+            (true, true) | (false, false) => {}
         }
     }
 
@@ -60,6 +75,7 @@ impl Publisher {
         self.snapshots.send_replace(Arc::new(Snapshot {
             version: crate::VERSION,
             uptime: now.saturating_since(self.started),
+            published_at: now,
             wans: self.wans.iter().map(|wan| wan.borrow().clone()).collect(),
             history: self.history.snapshot(),
         }));
@@ -71,6 +87,7 @@ pub(super) fn empty() -> Snapshot {
     Snapshot {
         version: crate::VERSION,
         uptime: Duration::ZERO,
+        published_at: Timestamp::ZERO,
         wans: Vec::new(),
         history: None,
     }

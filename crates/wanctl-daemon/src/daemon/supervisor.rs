@@ -17,6 +17,7 @@ use wanctl_telemetry::WanSnapshot;
 use crate::chain::chain;
 use crate::clock::Clock;
 use crate::ports::{History, WanPorts};
+use crate::pulse::Pulse;
 use crate::state::{FileStore, restore};
 use crate::tape::TapeRecorder;
 use crate::wan::{WanTask, WanTaskConfig};
@@ -32,6 +33,7 @@ pub(super) struct Supervisor {
     pub(super) config: WanConfig,
     pub(super) clock: Clock,
     pub(super) world: Arc<dyn World>,
+    pub(super) pulse: Pulse,
     pub(super) history: Option<CycleSink>,
     pub(super) recording: Option<Arc<TapeRecorder>>,
     pub(super) snapshot: watch::Sender<WanSnapshot>,
@@ -64,6 +66,7 @@ impl Supervisor {
                 Ok(completed) => return completed,
                 Err(trouble) => trouble,
             };
+            self.pulse.rest();
             error!(wan = %self.config.name, error = %trouble, ?pause, "this WAN is not controlled; it is started again after a pause");
             if self.steps.is_some() {
                 return false;
@@ -83,6 +86,7 @@ impl Supervisor {
             () = shutdown.cancelled() => return Ok(false),
             task = self.prepare() => task.map_err(Trouble::Start)?,
         };
+        let task = task.with_pulse(self.pulse.clone());
         let task = match self.steps {
             Some(steps) => task.stop_after(steps),
             None => task,

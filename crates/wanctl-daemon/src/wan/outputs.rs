@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 use tokio::sync::watch;
-use tracing::info;
 use wanctl_controller::{Controller, ControllerState, Decision, Observation, Outcome};
+use wanctl_router::{Failure, Reachability};
 use wanctl_storage::{CycleRecord, ReasonText, Recorded};
 use wanctl_telemetry::{
-    CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot, WanSnapshot,
+    CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot, RouterState, WanSnapshot,
 };
 use wanctl_types::{Bps, Direction, Millis, PerDirection, Timestamp, WanName};
 
 use super::Probing;
-use super::rounded;
+use super::journal::{Journal, Totals};
 use crate::clock::Clock;
 use crate::ports::History;
 use crate::router_task::RouterStatus;
@@ -27,9 +27,11 @@ pub(crate) struct Outputs {
     pub(crate) snapshot: watch::Sender<WanSnapshot>,
     pub(crate) history: Option<Box<dyn History>>,
     pub(crate) tape: Option<Tape>,
+    journal: Journal,
     counters: CycleCounters,
     consecutive_failures: u32,
     last_outcome: Option<Outcome>,
+    last_completed: Option<Timestamp>,
 }
 
 impl Outputs {
@@ -46,9 +48,11 @@ impl Outputs {
             snapshot,
             history: None,
             tape: None,
+            journal: Journal::default(),
             counters: CycleCounters::default(),
             consecutive_failures: 0,
             last_outcome: None,
+            last_completed: None,
         }
     }
 
@@ -62,7 +66,7 @@ impl Outputs {
         controller: &Controller,
         probing: &Probing,
     ) {
-        self.count(decision.outcome);
+        self.count(now, decision.outcome);
         self.send_limits(decision.rates());
         self.record(clock, decision);
         if let Some(tape) = &self.tape {
@@ -99,10 +103,13 @@ impl Outputs {
         drop(self.router.wait_for(answered).await);
     }
 
-    fn count(&mut self, outcome: Outcome) {
+    fn count(&mut self, now: Timestamp, outcome: Outcome) {
         self.last_outcome = Some(outcome);
         match outcome {
-            Outcome::Completed => self.counters.completed += 1,
+            Outcome::Completed => {
+                self.counters.completed += 1;
+                self.last_completed = Some(now);
+            }
             Outcome::Frozen => self.counters.frozen += 1,
             Outcome::Failed | _ => self.counters.failed += 1,
         }
@@ -149,22 +156,37 @@ impl Outputs {
         self.images.send_replace(Some(image));
     }
 
-    fn log(&self, decision: &Decision) {
-        let wan = &self.snapshot.borrow().name;
-        for (direction, decided) in decision.directions.iter() {
-            if let Some(transition) = decided.transition {
-                info!(
-                    %wan,
-                    %direction,
-                    from = %transition.from,
-                    to = %transition.to,
-                    rate_mbps = decided.rate.as_mbps(),
-                    load_ms = rounded(decision.load),
-                    baseline_ms = rounded(decision.baseline),
-                    "{transition}"
-                );
-            }
+    fn log(&mut self, decision: &Decision) {
+        let Self {
+            journal, snapshot, ..
+        } = self;
+        journal.step(&snapshot.borrow().name, decision);
+    }
+
+    /// Whether there is room in the log for one more line about the provider in this minute.
+    pub(crate) fn may_tell(&mut self) -> bool {
+        self.journal.may_tell()
+    }
+
+    /// Writes the summary of a minute that is over.
+    pub(crate) fn end_minute(&mut self, now: Timestamp, probing: &Probing) {
+        if !self.journal.is_over(now) {
+            return;
         }
+        let router = self.router.borrow();
+        let reflectors = probing.reflectors().iter();
+        let totals = Totals {
+            writes: router.updates,
+            write_errors: router.errors,
+            sent: reflectors.clone().map(|reflector| reflector.sent).sum(),
+            lost: reflectors.map(|reflector| reflector.lost).sum(),
+            silent_rounds: self.counters.silent_rounds,
+            missed_ticks: probing.missed_ticks(),
+        };
+        let Self {
+            journal, snapshot, ..
+        } = self;
+        journal.summarize(now, &snapshot.borrow(), totals);
     }
 
     fn send_snapshot(&self, clock: &Clock, now: Timestamp, decision: &Decision, probing: &Probing) {
@@ -173,10 +195,13 @@ impl Outputs {
             snapshot.baseline = decision.baseline;
             snapshot.load = decision.load;
             snapshot.consecutive_failures = self.consecutive_failures;
+            snapshot.last_step = Some(now);
+            snapshot.last_completed = self.last_completed.or(snapshot.last_completed);
             snapshot.counters = CycleCounters {
                 missed_ticks: probing.missed_ticks(),
                 router_updates: router.updates,
                 router_errors: router.errors,
+                router_drift: router.drift,
                 writes_deferred: router.deferred,
                 ..self.counters
             };
@@ -214,6 +239,8 @@ pub fn initial_snapshot(name: &WanName, state: &ControllerState) -> WanSnapshot 
             }
         }),
         consecutive_failures: 0,
+        last_step: None,
+        last_completed: None,
         counters: CycleCounters::default(),
         cycle_duration: Millis::ZERO.to_duration(),
         reflectors: Vec::new(),
@@ -237,15 +264,27 @@ fn refresh_reflectors(shown: &mut Vec<ReflectorSnapshot>, current: &[ReflectorSn
     }
     for (shown, current) in shown.iter_mut().zip(current) {
         shown.rtt = current.rtt;
+        shown.last_answer = current.last_answer;
         shown.sent = current.sent;
         shown.lost = current.lost;
     }
 }
 
 fn refresh_router(shown: &mut RouterSnapshot, status: &RouterStatus) {
-    shown.reachable = status.reachable;
+    shown.state = state_of(status.reachability);
     shown.last_latency = status.last_latency;
     if shown.last_error != status.last_error {
         shown.last_error.clone_from(&status.last_error);
+    }
+}
+
+/// On trial, the last failure still counts, unless it was that the router did not answer.
+fn state_of(reachability: Reachability) -> RouterState {
+    match (reachability, reachability.failure()) {
+        (Reachability::Unknown, _) => RouterState::Unknown,
+        (_, None) | (Reachability::OnTrial { .. }, Some(Failure::Outage)) => RouterState::Reachable,
+        (_, Some(Failure::Outage)) => RouterState::Unreachable,
+        (_, Some(Failure::Rejection)) => RouterState::Rejecting,
+        (_, Some(Failure::Refusal)) => RouterState::Refused,
     }
 }

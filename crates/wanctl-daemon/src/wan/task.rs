@@ -14,6 +14,7 @@ use wanctl_types::WanName;
 use super::{Outputs, Probing, Silence, WanLoop};
 use crate::clock::Clock;
 use crate::ports::WanPorts;
+use crate::pulse::Pulse;
 use crate::router_task::{RouterStatus, RouterTask};
 use crate::state::StateKeeper;
 use crate::ticker::Ticker;
@@ -104,14 +105,14 @@ impl WanTask {
                 silence,
                 outputs,
             ),
-            router: RouterTask {
-                wan: wan.clone(),
-                clock: clock.clone(),
-                backend: ports.backend,
-                guard: WriteGuard::new(config.budget),
+            router: RouterTask::new(
+                wan.clone(),
+                clock.clone(),
+                ports.backend,
+                WriteGuard::new(config.budget),
                 intended,
                 status,
-            },
+            ),
             keeper: StateKeeper {
                 wan,
                 clock: clock.clone(),
@@ -119,6 +120,13 @@ impl WanTask {
                 images: stored,
             },
         })
+    }
+
+    /// Shows elsewhere that the loop turns.
+    #[must_use]
+    pub(crate) fn with_pulse(mut self, pulse: Pulse) -> Self {
+        self.wan = self.wan.with_pulse(pulse);
+        self
     }
 
     /// Stops by itself after so many control steps.
