@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_config::{Diagnostic, WanConfig};
-use wanctl_daemon::{Clock, Daemon, DaemonOptions, HostWorld, VERSION};
-use wanctl_telemetry::LogOptions;
+use wanctl_daemon::{Clock, Daemon, DaemonOptions, HostWorld, ServiceManager, VERSION};
+use wanctl_telemetry::{LogGuard, LogOptions};
 
 use crate::args::Args;
 
@@ -94,7 +95,7 @@ fn start(args: Args, configured: Configured) -> anyhow::Result<ExitCode> {
     let Configured { wans, warnings } = configured;
     let first = wans.first().context("no configuration file was given")?;
     let options = LogOptions::from_env(args.debug);
-    let _logs = wanctl_telemetry::init_logging(&first.telemetry.log, options)?;
+    let logs = wanctl_telemetry::init_logging(&first.telemetry.log, options)?;
     info!(version = VERSION, wans = wans.len(), "wanctld");
     for warning in &warnings {
         warn!("{warning}");
@@ -103,18 +104,25 @@ fn start(args: Args, configured: Configured) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(drive(args, wans))
+    let code = runtime.block_on(drive(args, wans, logs));
+    // A look-up or a disk that hangs must not hold up the end.
+    runtime.shutdown_background();
+    code
 }
 
-async fn drive(args: Args, configs: Vec<WanConfig>) -> anyhow::Result<ExitCode> {
+async fn drive(args: Args, configs: Vec<WanConfig>, logs: LogGuard) -> anyhow::Result<ExitCode> {
     let shutdown = CancellationToken::new();
-    let signals = tokio::spawn(stop_on_signal(shutdown.clone()));
+    let service = service_manager();
+    let mut signals = JoinSet::new();
+    signals.spawn(stop_on_signal(shutdown.clone()));
+    signals.spawn(reopen_on_signal(logs, service.clone()));
     let mut options = DaemonOptions::default();
     options.oneshot = args.oneshot;
     options.record = args.record;
+    options.service = service;
     let daemon = Daemon::new(configs, Clock::system(), Arc::new(HostWorld), options);
     let ended = daemon.run(shutdown).await?;
-    signals.abort();
+    signals.shutdown().await;
     Ok(if args.oneshot && ended.incomplete > 0 {
         ExitCode::from(FAILURE)
     } else {
@@ -139,4 +147,33 @@ async fn stop_on_signal(shutdown: CancellationToken) {
     };
     info!(signal = name, "stopping");
     shutdown.cancel();
+}
+
+/// SIGHUP opens the log files again, as is due after they were rotated. Configuration files are
+/// not read again.
+async fn reopen_on_signal(logs: LogGuard, service: ServiceManager) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            error!(%error, "SIGHUP cannot be caught; log files are not opened again");
+            return;
+        }
+    };
+    while hangup.recv().await.is_some() {
+        match service.reloading(|| logs.reopen()) {
+            Ok(()) => info!(
+                signal = "SIGHUP",
+                "log files opened again; a changed configuration needs a restart"
+            ),
+            Err(error) => error!(%error, "a log file cannot be opened again"),
+        }
+    }
+}
+
+fn service_manager() -> ServiceManager {
+    let environment = |name: &str| std::env::var(name).ok();
+    ServiceManager::from_env(environment).unwrap_or_else(|error| {
+        warn!(%error, "NOTIFY_SOCKET is of no use; the service manager is not told how it goes");
+        ServiceManager::default()
+    })
 }
