@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wanctl_types::{Bps, Direction, Millis, Zone};
 
+use crate::condition::Condition;
 use crate::error::Error;
 use crate::snapshot::{
     DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot, Snapshot, WanSnapshot,
@@ -39,9 +40,10 @@ pub struct HealthReport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
-    /// Every WAN failed fewer than [`DEGRADED_FAILURES`] cycles in a row.
+    /// Every WAN failed fewer than [`DEGRADED_FAILURES`] cycles in a row, and none is
+    /// [blind](Condition::Blind).
     Healthy,
-    /// Some WAN failed at least that many.
+    /// Some WAN failed at least that many, or is blind.
     Degraded,
 }
 
@@ -61,6 +63,12 @@ pub struct WanHealth {
     pub upload: DirectionHealth,
     /// Failed cycles in a row.
     pub consecutive_failures: u32,
+    /// Troubles that hold now.
+    pub conditions: Vec<Condition>,
+    /// Since the last cycle in seconds, one decimal; `null` before the first.
+    pub last_step_age_seconds: Option<f64>,
+    /// Since the last completed cycle in seconds, one decimal; `null` before the first.
+    pub last_completed_age_seconds: Option<f64>,
     /// Counters since start.
     pub cycles: CycleHealth,
     /// What each reflector does.
@@ -124,14 +132,18 @@ pub struct ReflectorHealth {
 pub struct RouterHealth {
     /// Whether the last request was answered; `null` before the first.
     pub reachable: Option<bool>,
-    /// The last error, until a request succeeds.
+    /// `unknown`, `reachable`, `rejecting`, `unreachable` or `refused`.
+    pub state: String,
+    /// The last error, until all is well again.
     pub last_error: Option<String>,
     /// How long the last accepted write took, in milliseconds, two decimals.
     pub last_latency_ms: Option<f64>,
     /// Writes accepted.
     pub updates: u64,
-    /// Writes refused or not answered.
+    /// Requests refused or not answered.
     pub errors: u64,
+    /// Times a queue had a rate that the daemon did not set.
+    pub drift: u64,
     /// Increases that the write budget put off.
     pub writes_deferred: u64,
 }
@@ -157,12 +169,16 @@ impl HealthReport {
         let failures = snapshot.wans.iter().map(|wan| wan.consecutive_failures);
         let consecutive_failures = failures.max().unwrap_or(0);
         Self {
-            status: HealthStatus::after(consecutive_failures),
+            status: HealthStatus::of(snapshot, consecutive_failures),
             uptime_seconds: rounded::<1>(snapshot.uptime.as_secs_f64()),
             version: snapshot.version.to_owned(),
             consecutive_failures,
             wan_count: snapshot.wans.len(),
-            wans: snapshot.wans.iter().map(WanHealth::new).collect(),
+            wans: snapshot
+                .wans
+                .iter()
+                .map(|wan| WanHealth::new(snapshot, wan))
+                .collect(),
             history: snapshot.history.as_ref().map(HistoryHealth::new),
         }
     }
@@ -178,7 +194,16 @@ impl HealthReport {
 }
 
 impl HealthStatus {
-    /// The verdict after so many failed cycles in a row.
+    fn of(snapshot: &Snapshot, consecutive_failures: u32) -> Self {
+        let mut wans = snapshot.wans.iter();
+        if wans.any(|wan| Condition::Blind.holds(snapshot, wan)) {
+            Self::Degraded
+        } else {
+            Self::after(consecutive_failures)
+        }
+    }
+
+    /// The verdict after so many failed cycles in a row, as far as they decide it.
     #[must_use]
     pub const fn after(consecutive_failures: u32) -> Self {
         if consecutive_failures < DEGRADED_FAILURES {
@@ -199,7 +224,8 @@ impl HealthStatus {
 }
 
 impl WanHealth {
-    fn new(wan: &WanSnapshot) -> Self {
+    fn new(snapshot: &Snapshot, wan: &WanSnapshot) -> Self {
+        let age = |event| rounded::<1>(snapshot.age(event).as_secs_f64());
         Self {
             name: wan.name.to_string(),
             baseline_rtt_ms: two_decimals(wan.baseline),
@@ -207,6 +233,9 @@ impl WanHealth {
             download: DirectionHealth::new(&wan.directions[Direction::Download]),
             upload: DirectionHealth::new(&wan.directions[Direction::Upload]),
             consecutive_failures: wan.consecutive_failures,
+            conditions: snapshot.conditions(wan),
+            last_step_age_seconds: wan.last_step.map(age),
+            last_completed_age_seconds: wan.last_completed.map(age),
             cycles: CycleHealth::new(wan),
             reflectors: wan.reflectors.iter().map(ReflectorHealth::new).collect(),
             router: RouterHealth::new(&wan.router, wan),
@@ -254,11 +283,13 @@ impl ReflectorHealth {
 impl RouterHealth {
     fn new(router: &RouterSnapshot, wan: &WanSnapshot) -> Self {
         Self {
-            reachable: router.reachable,
+            reachable: router.state.is_reachable(),
+            state: router.state.as_str().to_owned(),
             last_error: router.last_error.clone(),
             last_latency_ms: router.last_latency.map(milliseconds),
             updates: wan.counters.router_updates,
             errors: wan.counters.router_errors,
+            drift: wan.counters.router_drift,
             writes_deferred: wan.counters.writes_deferred,
         }
     }

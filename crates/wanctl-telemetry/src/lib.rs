@@ -8,11 +8,13 @@
 //! use std::time::Duration;
 //!
 //! use wanctl_telemetry::{Exposition, HealthReport, Snapshot, render_metrics};
+//! use wanctl_types::Timestamp;
 //!
 //! # fn main() -> Result<(), wanctl_telemetry::Error> {
 //! let snapshot = Arc::new(Snapshot {
 //!     version: "1.2.3",
 //!     uptime: Duration::from_secs(90),
+//!     published_at: Timestamp::ZERO,
 //!     wans: Vec::new(),
 //!     history: None,
 //! });
@@ -25,11 +27,12 @@
 //! ```
 //!
 //! - The value shown: [`Snapshot`] and its parts.
-//! - Health: [`HealthReport`], [`HealthStatus`].
+//! - Health: [`HealthReport`], [`HealthStatus`], and each [`Condition`] by name.
 //! - Metrics: [`render_metrics`] in either [`Exposition`].
 //! - HTTP: [`bind`] and [`serve`] an [`Endpoint`]; [`EndpointConfig`] says where.
 //! - Logs: [`init_logging`] with [`LogConfig`] and [`LogOptions`] gives a [`LogGuard`].
 
+mod condition;
 mod config;
 mod error;
 mod health;
@@ -38,6 +41,7 @@ mod prometheus;
 mod server;
 mod snapshot;
 
+pub use condition::{BLIND_AFTER, Condition};
 pub use config::{EndpointConfig, LogConfig, TelemetryConfig};
 pub use error::Error;
 pub use health::{
@@ -48,6 +52,6 @@ pub use logging::{LOG_FORMAT_VARIABLE, LogFormat, LogGuard, LogOptions, init as 
 pub use prometheus::{Exposition, render_metrics};
 pub use server::{DRAIN_LIMIT, Endpoint, IDLE_LIMIT, MAX_CONNECTIONS, bind, serve};
 pub use snapshot::{
-    CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot, Snapshot,
-    WanSnapshot,
+    CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot,
+    RouterState, Snapshot, WanSnapshot,
 };

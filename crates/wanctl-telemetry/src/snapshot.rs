@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wanctl_types::{Bps, Millis, PerDirection, WanName, Zone};
+use wanctl_types::{Bps, Millis, PerDirection, Timestamp, WanName, Zone};
 
 /// One daemon at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Snapshot {
     pub version: &'static str,
     /// Time since start.
     pub uptime: Duration,
+    /// When it was published, on the clock of the WANs' own times.
+    pub published_at: Timestamp,
     /// One entry per WAN, in the order of the configuration files.
     pub wans: Vec<WanSnapshot>,
     /// State of the history database; `None` when history is off.
@@ -30,6 +32,10 @@ pub struct WanSnapshot {
     pub directions: PerDirection<DirectionSnapshot>,
     /// Failed cycles in a row.
     pub consecutive_failures: u32,
+    /// When a cycle last ended, completed or not; `None` before the first.
+    pub last_step: Option<Timestamp>,
+    /// When a cycle was last completed; `None` before the first.
+    pub last_completed: Option<Timestamp>,
     /// Counters since start.
     pub counters: CycleCounters,
     /// Time the last cycle's own work took.
@@ -68,8 +74,10 @@ pub struct CycleCounters {
     pub silent_rounds: u64,
     /// Writes the router accepted.
     pub router_updates: u64,
-    /// Writes the router refused or did not answer.
+    /// Requests the router refused or did not answer.
     pub router_errors: u64,
+    /// Times a queue had a rate that the daemon did not set.
+    pub router_drift: u64,
     /// Increases that the write budget put off.
     pub writes_deferred: u64,
     /// Records the history queue had no room for.
@@ -83,6 +91,8 @@ pub struct ReflectorSnapshot {
     pub host: String,
     /// Its last RTT.
     pub rtt: Option<Millis>,
+    /// When it last answered; `None` before the first time.
+    pub last_answer: Option<Timestamp>,
     /// Probes sent.
     pub sent: u64,
     /// Probes given up as lost.
@@ -92,12 +102,52 @@ pub struct ReflectorSnapshot {
 /// The router, as last seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouterSnapshot {
-    /// Whether the last request was answered; `None` before the first.
-    pub reachable: Option<bool>,
-    /// The last error's text, kept until a request succeeds.
+    /// Whether it answers and does what it is asked.
+    pub state: RouterState,
+    /// The last error's text, kept until all is well again.
     pub last_error: Option<String>,
     /// How long the last accepted write took.
     pub last_latency: Option<Duration>,
+}
+
+/// How a router takes requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouterState {
+    /// Nothing was asked yet.
+    #[default]
+    Unknown,
+    /// It does what it is asked.
+    Reachable,
+    /// It answers and does not do what it is asked.
+    Rejecting,
+    /// It does not answer.
+    Unreachable,
+    /// It refuses the credentials, or the user's rights do not suffice.
+    Refused,
+}
+
+impl RouterState {
+    /// The word for it in health reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Reachable => "reachable",
+            Self::Rejecting => "rejecting",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Whether the last request was answered; `None` before the first.
+    #[must_use]
+    pub const fn is_reachable(self) -> Option<bool> {
+        match self {
+            Self::Unknown => None,
+            Self::Reachable | Self::Rejecting | Self::Refused => Some(true),
+            Self::Unreachable => Some(false),
+        }
+    }
 }
 
 /// The history database.
@@ -109,6 +159,8 @@ pub struct HistorySnapshot {
     pub dropped: u64,
     /// Cycles waiting to be written.
     pub queued: usize,
+    /// Whether it falls behind or cannot be written.
+    pub lagging: bool,
     /// The last error's text, kept until a commit succeeds.
     pub last_error: Option<String>,
 }

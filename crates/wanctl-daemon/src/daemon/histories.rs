@@ -88,6 +88,7 @@ impl HistoryWatcher {
         let mut sum = HistorySnapshot::default();
         for recorder in &self.0 {
             let stats = recorder.stats();
+            sum.lagging |= stats.is_lagging();
             sum.committed += stats.committed;
             sum.dropped += stats.dropped;
             sum.queued += stats.queue_len;

@@ -35,6 +35,7 @@ impl Probing {
             .map(|(host, _)| ReflectorSnapshot {
                 host: host.clone(),
                 rtt: None,
+                last_answer: None,
                 sent: 0,
                 lost: 0,
             })
@@ -77,10 +78,12 @@ impl Probing {
 
     /// Matches an answer to its probe. One that matches none changes nothing.
     pub(crate) fn accept(&mut self, clock: &Clock, reply: &Received) {
-        match self.rounds.handle_reply(reply, clock.ago(reply.waited)) {
+        let received_at = clock.ago(reply.waited);
+        match self.rounds.handle_reply(reply, received_at) {
             Ok(sample) => {
                 if let Some(reflector) = self.reflectors.get_mut(sample.reflector) {
                     reflector.rtt = Some(sample.rtt);
+                    reflector.last_answer = Some(received_at);
                 }
             }
             Err(rejected) => debug!(source = %reply.source, ?rejected, "reply ignored"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prometheus_client::metrics::MetricType;
 use wanctl_types::Zone;
 
+use crate::condition::Condition;
 use crate::snapshot::{
     CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, Snapshot, WanSnapshot,
 };
@@ -123,6 +124,11 @@ fn machinery_gauges(view: &View<'_>) -> Vec<Family> {
             view.build(),
         ),
         gauge(
+            "wanctl_condition",
+            "1 for each named trouble that the WAN is in, 0 for the others",
+            view.conditions(),
+        ),
+        gauge(
             "wanctl_consecutive_failures",
             "Failed cycles in a row",
             view.per_wan(|wan| Some(Value::Whole(wan.consecutive_failures.into()))),
@@ -148,7 +154,10 @@ fn machinery_gauges(view: &View<'_>) -> Vec<Family> {
         gauge(
             "wanctl_router_reachable",
             "Whether the router answered the last request",
-            view.per_wan(|wan| wan.router.reachable.map(|yes| Value::Whole(yes.into()))),
+            view.per_wan(|wan| {
+                let reachable = wan.router.state.is_reachable()?;
+                Some(Value::Whole(reachable.into()))
+            }),
         ),
         gauge(
             "wanctl_uptime_seconds",
@@ -168,7 +177,7 @@ fn counters(view: &View<'_>) -> Vec<Family> {
 /// What became of the cycles of each WAN.
 fn cycle_counters(view: &View<'_>) -> Vec<Family> {
     type Entry = (&'static str, &'static str, fn(&CycleCounters) -> u64);
-    let table: [Entry; 9] = [
+    let table: [Entry; 10] = [
         ("wanctl_cycles", "Completed cycles", |c| c.completed),
         (
             "wanctl_cycles_frozen",
@@ -197,8 +206,13 @@ fn cycle_counters(view: &View<'_>) -> Vec<Family> {
             |c| c.records_dropped,
         ),
         (
+            "wanctl_router_drift",
+            "Times a queue had a rate that the daemon did not set",
+            |c| c.router_drift,
+        ),
+        (
             "wanctl_router_errors",
-            "Router writes refused or not answered",
+            "Router requests refused or not answered",
             |c| c.router_errors,
         ),
         ("wanctl_router_updates", "Router writes accepted", |c| {
@@ -322,6 +336,17 @@ impl<'a> View<'a> {
             wan.reflectors.iter().filter_map(move |reflector| {
                 let labels = vec![("host", reflector.host.clone()), ("wan", label.clone())];
                 Some((labels, value(reflector)?))
+            })
+        });
+        first_of_each(samples)
+    }
+
+    fn conditions(&self) -> Samples {
+        let samples = self.wans.iter().flat_map(|(label, wan)| {
+            Condition::ALL.into_iter().map(move |condition| {
+                let labels = vec![("condition", condition.to_string()), ("wan", label.clone())];
+                let holds = condition.holds(self.snapshot, wan);
+                (labels, Value::Whole(holds.into()))
             })
         });
         first_of_each(samples)

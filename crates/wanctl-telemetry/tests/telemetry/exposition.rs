@@ -159,6 +159,22 @@ fn zones_are_coded_from_one_and_shown_one_hot() {
 }
 
 #[test]
+fn conditions_are_shown_one_hot() {
+    let page = page(fixture::snapshot());
+    let flag = |wan, condition| {
+        let labels = [("condition", condition), ("wan", wan)];
+        page.value("wanctl_condition", &labels)
+    };
+    assert_eq!(flag("cable", "router_lost"), Some(1.0));
+    assert_eq!(flag("dsl", "router_lost"), Some(0.0));
+    assert_eq!(flag("cable", "blind"), Some(0.0));
+    assert_eq!(
+        page.value("wanctl_router_drift_total", &[("wan", "cable")]),
+        Some(3.0)
+    );
+}
+
+#[test]
 fn what_is_not_known_has_no_sample() {
     let mut snapshot = fixture::snapshot();
     snapshot.history = None;

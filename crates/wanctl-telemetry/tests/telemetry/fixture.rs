@@ -4,20 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wanctl_telemetry::{
-    CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot, Snapshot,
-    WanSnapshot,
+    CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot,
+    RouterState, Snapshot, WanSnapshot,
 };
-use wanctl_types::{Bps, Millis, PerDirection, WanName, Zone};
+use wanctl_types::{Bps, Millis, PerDirection, Timestamp, WanName, Zone};
+
+/// When the fixture was published.
+const NOW: Timestamp = Timestamp::from_micros(4_000_000_000);
 
 pub(crate) fn snapshot() -> Snapshot {
     Snapshot {
         version: "0.1.0",
         uptime: Duration::from_millis(3_725_250),
+        published_at: NOW,
         wans: vec![cable(), dsl()],
         history: Some(HistorySnapshot {
             committed: 74_400,
             dropped: 12,
             queued: 3,
+            lagging: true,
             last_error: Some("database is locked".to_owned()),
         }),
     }
@@ -50,6 +55,8 @@ fn cable() -> WanSnapshot {
             },
         ),
         consecutive_failures: 1,
+        last_step: Some(ago(50)),
+        last_completed: Some(ago(1_150)),
         counters: CycleCounters {
             completed: 74_412,
             frozen: 5,
@@ -58,6 +65,7 @@ fn cable() -> WanSnapshot {
             silent_rounds: 7,
             router_updates: 310,
             router_errors: 4,
+            router_drift: 3,
             writes_deferred: 9,
             records_dropped: 12,
         },
@@ -67,7 +75,7 @@ fn cable() -> WanSnapshot {
             reflector("reflector.example", None, 10, 10),
         ],
         router: RouterSnapshot {
-            reachable: Some(false),
+            state: RouterState::Unreachable,
             last_error: Some("connection refused".to_owned()),
             last_latency: Some(Duration::from_micros(12_345)),
         },
@@ -87,6 +95,8 @@ fn dsl() -> WanSnapshot {
         load: ms(29.0),
         directions: PerDirection::new(direction(100), direction(20)),
         consecutive_failures: 0,
+        last_step: Some(ago(20)),
+        last_completed: Some(ago(20)),
         counters: CycleCounters::default(),
         cycle_duration: Duration::ZERO,
         reflectors: Vec::new(),
@@ -98,9 +108,15 @@ pub(crate) fn reflector(host: &str, rtt: Option<f64>, sent: u64, lost: u64) -> R
     ReflectorSnapshot {
         host: host.to_owned(),
         rtt: rtt.map(ms),
+        last_answer: rtt.map(|_| ago(70)),
         sent,
         lost,
     }
+}
+
+/// So many milliseconds before the fixture was published.
+pub(crate) fn ago(millis: u64) -> Timestamp {
+    NOW - Duration::from_millis(millis)
 }
 
 pub(crate) fn ms(number: f64) -> Millis {

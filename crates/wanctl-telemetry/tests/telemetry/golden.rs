@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::{env, fs};
 
 use serde_json::Value;
-use wanctl_telemetry::{Exposition, HealthReport, HealthStatus, render_metrics};
+use wanctl_telemetry::{
+    BLIND_AFTER, Condition, Exposition, HealthReport, HealthStatus, RouterState, Snapshot,
+    render_metrics,
+};
 
 use crate::fixture;
 
@@ -83,6 +86,47 @@ fn the_worst_wan_decides() {
     let status = |cycles| HealthReport::new(&fixture::failing(cycles)).status;
     assert_eq!(status(2), HealthStatus::Healthy);
     assert_eq!(status(3), HealthStatus::Degraded);
+}
+
+#[test]
+fn a_blind_wan_is_never_healthy() {
+    let mut snapshot = fixture::snapshot();
+    let status = |snapshot: &_| HealthReport::new(snapshot).status;
+    snapshot.wans[1].last_completed = Some(fixture::ago(2_000));
+    assert_eq!(status(&snapshot), HealthStatus::Healthy);
+    for stale in [Some(fixture::ago(2_001)), None] {
+        // Cycles may go on and freeze the rates on purpose, or stand still.
+        snapshot.wans[1].last_completed = stale;
+        assert_eq!(status(&snapshot), HealthStatus::Degraded);
+        assert_eq!(
+            snapshot.conditions(&snapshot.wans[1]),
+            [Condition::Blind, Condition::HistoryLagging]
+        );
+    }
+    // A process that has just started is given the same time.
+    snapshot.uptime = BLIND_AFTER;
+    assert_eq!(status(&snapshot), HealthStatus::Healthy);
+}
+
+#[test]
+fn every_condition_has_its_cause() {
+    let mut snapshot = fixture::snapshot();
+    let named = |snapshot: &Snapshot| snapshot.conditions(&snapshot.wans[1]);
+    snapshot.history = None;
+    assert_eq!(named(&snapshot), []);
+    snapshot.wans[1].router.state = RouterState::Refused;
+    assert_eq!(named(&snapshot), [Condition::RouterRefused]);
+    snapshot.wans[1].router.state = RouterState::Unreachable;
+    assert_eq!(named(&snapshot), [Condition::RouterLost]);
+    snapshot.wans[1].router.state = RouterState::Rejecting;
+    let answering = |n| fixture::reflector(n, Some(20.0), 9, 0);
+    let silent = |n| fixture::reflector(n, None, 9, 9);
+    snapshot.wans[1].reflectors = vec![answering("a"), answering("b"), silent("c")];
+    assert_eq!(named(&snapshot), []);
+    snapshot.wans[1].reflectors = vec![answering("a"), silent("b")];
+    assert_eq!(named(&snapshot), [Condition::ProbeQuorumLost]);
+    snapshot.wans[1].reflectors[1].last_answer = Some(fixture::ago(2_000));
+    assert_eq!(named(&snapshot), []);
 }
 
 #[test]
