@@ -1,73 +1,126 @@
 //! Brings the router to the intended rates, apart from the control loop.
 
+mod ledger;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use wanctl_router::{Applied, Backend, Error, Limits, Outcome, Verdict, WriteGuard};
+use wanctl_router::{
+    Applied, Backend, Error, Failure, Limits, Operation, Outcome, Permit, Reachability, Verdict,
+    WriteGuard,
+};
 use wanctl_types::{Bps, Direction, PerDirection, Timestamp};
 
 use crate::clock::Clock;
+use ledger::{Drift, Ledger};
 
-/// The first pause after a failed write; doubles up to [`MAX_RETRY`].
-const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// The longest pause after a failed write.
-const MAX_RETRY: Duration = Duration::from_secs(5);
-/// The shortest pause after the router refused the credentials.
-const AUTHENTICATION_RETRY: Duration = Duration::from_secs(30);
+/// From one reading of the router's rates to the next while nothing is amiss.
+const READING_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest a reading may take.
+const READING_LIMIT: Duration = Duration::from_secs(3);
+/// How long a decrease waits for a reading that is under way. Giving a request up costs a
+/// connection, so an answer about to come is worth a moment.
+const READING_GRACE: Duration = Duration::from_millis(50);
 /// How long a write in flight may still take once the daemon stops.
 const SETTLE_TIME: Duration = Duration::from_millis(700);
+
+type Intended = Option<PerDirection<Bps>>;
 
 /// What is known of the router.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RouterStatus {
     /// The rate each queue last said it has; `None` when unknown.
     pub(crate) applied: PerDirection<Option<Bps>>,
-    /// Whether the last request was answered.
-    pub(crate) reachable: Option<bool>,
-    /// The last error, until a request succeeds.
+    /// Whether it answers and does what it is asked.
+    pub(crate) reachability: Reachability,
+    /// The last error, until all is well again.
     pub(crate) last_error: Option<String>,
     /// How long the last accepted write took.
     pub(crate) last_latency: Option<Duration>,
     /// Accepted writes.
     pub(crate) updates: u64,
-    /// Refused or unanswered writes.
+    /// Refused or unanswered requests.
     pub(crate) errors: u64,
     /// Times an increase was put off by the write budget.
     pub(crate) deferred: u64,
+    /// Times a queue had a rate that was not ordered here.
+    pub(crate) drift: u64,
 }
 
-/// Takes the newest intended rates and writes what the guard lets through.
+/// Takes the newest intended rates, writes what the guard lets through, and reads back what the
+/// router has: every few seconds, and after each failure before anything is written again.
 pub(crate) struct RouterTask {
-    pub(crate) wan: String,
-    pub(crate) clock: Clock,
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) guard: WriteGuard,
-    pub(crate) intended: watch::Receiver<Option<PerDirection<Bps>>>,
-    pub(crate) status: watch::Sender<RouterStatus>,
+    wan: String,
+    clock: Clock,
+    backend: Arc<dyn Backend>,
+    guard: WriteGuard,
+    intended: watch::Receiver<Intended>,
+    status: watch::Sender<RouterStatus>,
+    reachability: Reachability,
+    ledger: Ledger,
+    /// When the rates are to be read again.
+    next_reading: Timestamp,
+    /// Failures already logged since all was well.
+    logged: BTreeSet<(Asked, &'static str)>,
+    /// The drift logged last, until a reading finds none.
+    drifted: PerDirection<Option<Drift>>,
 }
 
 enum Next {
     Write(Limits),
+    Read,
     Wait(Option<Timestamp>),
 }
 
+/// What was asked of the router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Rates,
+    Download,
+    Upload,
+}
+
 impl RouterTask {
+    pub(crate) fn new(
+        wan: String,
+        clock: Clock,
+        backend: Arc<dyn Backend>,
+        guard: WriteGuard,
+        intended: watch::Receiver<Intended>,
+        status: watch::Sender<RouterStatus>,
+    ) -> Self {
+        Self {
+            next_reading: clock.now() + READING_INTERVAL,
+            wan,
+            clock,
+            backend,
+            guard,
+            intended,
+            status,
+            reachability: Reachability::default(),
+            ledger: Ledger::default(),
+            logged: BTreeSet::new(),
+            drifted: PerDirection::default(),
+        }
+    }
+
     /// Runs until `shutdown`; a write in flight then gets a short time to settle.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
-        let mut retry = Retry::default();
         while !shutdown.is_cancelled() {
             match self.next() {
                 Next::Write(limits) => {
                     let Some(applied) = self.write(limits, &shutdown).await else {
                         break;
                     };
-                    let now = self.clock.now();
-                    let failed = self.settle(&applied);
-                    if let Some(resume) = retry.after(failed, now) {
-                        self.pause(resume, &shutdown).await;
+                    self.settle(limits, &applied);
+                }
+                Next::Read => {
+                    if let Some(read) = self.read(&shutdown).await {
+                        self.reconcile(read);
                     }
                 }
                 Next::Wait(until) => self.wait(until, &shutdown).await,
@@ -79,14 +132,53 @@ impl RouterTask {
         let Some(intended) = *self.intended.borrow_and_update() else {
             return Next::Wait(None);
         };
-        let applied = self.status.borrow().applied;
-        match self.guard.next(self.clock.now(), intended, applied) {
+        let now = self.clock.now();
+        match self.reachability.permit(now) {
+            Permit::Anything => self.next_of_anything(now, intended),
+            Permit::Reading => Next::Read,
+            Permit::Nothing {
+                until,
+                answers: true,
+            } => self.next_in_pause(now, intended, until),
+            Permit::Nothing {
+                until,
+                answers: false,
+            } => Next::Wait(Some(until)),
+        }
+    }
+
+    /// A reading that is due comes before an increase and after a decrease.
+    fn next_of_anything(&mut self, now: Timestamp, intended: PerDirection<Bps>) -> Next {
+        let known = self.ledger.known();
+        if now >= self.next_reading && !lowers(intended, known) {
+            return Next::Read;
+        }
+        match self.guard.next(now, intended, known) {
             Verdict::Write(limits) => Next::Write(limits),
-            Verdict::Unchanged => Next::Wait(None),
+            Verdict::Unchanged => {
+                self.change(Reachability::settled);
+                Next::Wait(Some(self.next_reading))
+            }
             Verdict::Deferred { until } => {
                 self.status.send_modify(|status| status.deferred += 1);
-                Next::Wait(Some(until))
+                Next::Wait(Some(until.min(self.next_reading)))
             }
+        }
+    }
+
+    /// One queue's rejection does not hold the other one up.
+    fn next_in_pause(
+        &mut self,
+        now: Timestamp,
+        intended: PerDirection<Bps>,
+        until: Timestamp,
+    ) -> Next {
+        let known = self.ledger.known();
+        let left_alone = PerDirection::from_fn(|d| known[d].or(Some(intended[d])));
+        match self.guard.next(now, intended, left_alone) {
+            Verdict::Write(limits) => Next::Write(limits),
+            Verdict::Unchanged => Next::Wait(Some(until)),
+            Verdict::Deferred { until: slot } => Next::Wait(Some(until.min(slot))),
         }
     }
 
@@ -108,46 +200,129 @@ impl RouterTask {
         settled.ok()
     }
 
-    /// Publishes what happened; returns how it failed, if it did.
-    fn settle(&self, applied: &Applied) -> Option<Failure> {
-        let mut failure = None;
+    /// Takes note of what a write came to.
+    fn settle(&mut self, limits: Limits, applied: &Applied) {
+        let mut worst = None;
         for direction in Direction::BOTH {
-            match &applied.directions[direction] {
-                None => {}
-                Some(Ok(outcome)) => self.accepted(direction, *outcome),
-                Some(Err(error)) => {
-                    self.refused(direction, error);
-                    failure = Some(Failure::of(error));
+            match (limits[direction], &applied.directions[direction]) {
+                (_, None) | (None, Some(_)) => {}
+                (Some(_), Some(Ok(outcome))) => self.accepted(direction, *outcome),
+                (Some(asked), Some(Err(error))) => {
+                    self.ledger.failed(direction, asked);
+                    self.note_error(Asked::from(direction), error);
+                    worst = worst.max(Some(Failure::of(error)));
                 }
             }
         }
-        failure
-    }
-
-    fn accepted(&self, direction: Direction, outcome: Outcome) {
-        debug!(wan = self.wan, %direction, rate = %outcome.observed, latency = ?outcome.latency, "rate applied");
-        self.status.send_modify(|status| {
-            status.applied[direction] = Some(outcome.observed);
-            status.last_latency = Some(outcome.latency);
-            status.updates += 1;
-            if status.reachable == Some(false) {
-                info!(wan = self.wan, "the router answers again");
-            }
-            status.reachable = Some(true);
-            status.last_error = None;
+        let now = self.clock.now();
+        self.change(|reachability| match worst {
+            Some(failure) => reachability.failed(failure, now),
+            None => reachability.settled(),
         });
     }
 
-    fn refused(&self, direction: Direction, error: &Error) {
-        let text = error.to_string();
+    fn accepted(&mut self, direction: Direction, outcome: Outcome) {
+        debug!(wan = self.wan, %direction, rate = %outcome.observed, latency = ?outcome.latency, "rate applied");
+        self.ledger.accepted(direction, outcome.observed);
         self.status.send_modify(|status| {
-            if status.last_error.as_deref() != Some(text.as_str()) {
-                warn!(wan = self.wan, %direction, %error, "the rate could not be applied");
+            status.last_latency = Some(outcome.latency);
+            status.updates += 1;
+        });
+    }
+
+    /// Reads the rates. `None` when the daemon stops, or when a decrease would have had to wait.
+    async fn read(
+        &mut self,
+        shutdown: &CancellationToken,
+    ) -> Option<Result<PerDirection<Bps>, Error>> {
+        let may_be_overtaken = self.reachability.permit(self.clock.now()) == Permit::Anything;
+        let overtaking = overtaking(&self.clock, &mut self.intended, self.ledger.known());
+        let read = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return None,
+            read = tokio::time::timeout(READING_LIMIT, self.backend.observe()) => read,
+            () = overtaking, if may_be_overtaken => {
+                debug!(wan = self.wan, "a reading of the router's rates was given up for a decrease");
+                self.next_reading = self.clock.now() + READING_INTERVAL;
+                return None;
             }
-            status.applied[direction] = None;
+        };
+        Some(read.unwrap_or_else(|_| Err(unanswered())))
+    }
+
+    /// Takes note of what a reading came to.
+    fn reconcile(&mut self, read: Result<PerDirection<Bps>, Error>) {
+        let now = self.clock.now();
+        let demanded = self.reachability.permit(now) == Permit::Reading;
+        self.next_reading = now + READING_INTERVAL;
+        match read {
+            Ok(observed) => {
+                for direction in Direction::BOTH {
+                    let drift = self.ledger.observed(direction, observed[direction]);
+                    self.note_drift(direction, drift);
+                }
+                self.change(Reachability::answered);
+            }
+            Err(Error::Unsupported { .. }) => self.change(Reachability::answered),
+            Err(error) => {
+                self.note_error(Asked::Rates, &error);
+                let failure = Failure::of(&error);
+                if demanded && failure == Failure::Rejection {
+                    // Perhaps only one of the two queues is missing: writing shows it.
+                    self.change(Reachability::answered);
+                } else {
+                    self.change(|reachability| reachability.failed(failure, now));
+                }
+            }
+        }
+    }
+
+    fn note_drift(&mut self, direction: Direction, drift: Option<Drift>) {
+        if let Some(Drift { expected, observed }) = drift {
+            self.status.send_modify(|status| status.drift += 1);
+            if self.drifted[direction] != drift {
+                warn!(wan = self.wan, %direction, %expected, %observed, "the router has another rate than was set; setting it again");
+            }
+        }
+        self.drifted[direction] = drift;
+    }
+
+    /// Logs each kind of failure once until all is well again.
+    fn note_error(&mut self, asked: Asked, error: &Error) {
+        if self.logged.insert((asked, error.kind())) {
+            match asked {
+                Asked::Rates => {
+                    warn!(wan = self.wan, %error, "the router's rates could not be read");
+                }
+                Asked::Download | Asked::Upload => {
+                    warn!(wan = self.wan, %error, "a rate could not be applied");
+                }
+            }
+        }
+        self.status.send_modify(|status| {
             status.errors += 1;
-            status.reachable = Some(!error.is_transport());
-            status.last_error = Some(text);
+            status.last_error = Some(error.to_string());
+        });
+    }
+
+    /// Moves the state machine and publishes where it stands.
+    fn change(&mut self, event: impl FnOnce(&mut Reachability)) {
+        let before = self.reachability;
+        event(&mut self.reachability);
+        let after = self.reachability;
+        let is_lost = |state| matches!(state, Reachability::Unreachable { .. });
+        if is_lost(before) && !is_lost(after) {
+            info!(wan = self.wan, "the router answers again");
+        }
+        if after == Reachability::Reachable {
+            self.logged.clear();
+        }
+        self.status.send_modify(|status| {
+            status.applied = self.ledger.known();
+            status.reachability = after;
+            if after == Reachability::Reachable {
+                status.last_error = None;
+            }
         });
     }
 
@@ -170,83 +345,37 @@ impl RouterTask {
             () = timer => {}
         }
     }
+}
 
-    async fn pause(&self, resume: Timestamp, shutdown: &CancellationToken) {
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => {}
-            () = self.clock.sleep_until(resume) => {}
+impl From<Direction> for Asked {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Download => Self::Download,
+            Direction::Upload => Self::Upload,
         }
     }
 }
 
-/// How a write failed, as far as the pause after it is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    Authentication,
-    Other,
+/// Whether a known rate is to be lowered. A queue without a limit counts as the fastest.
+fn lowers(intended: PerDirection<Bps>, known: Limits) -> bool {
+    Direction::BOTH.into_iter().any(|direction| {
+        known[direction].is_some_and(|rate| rate == Bps::ZERO || rate > intended[direction])
+    })
 }
 
-impl Failure {
-    fn of(error: &Error) -> Self {
-        if error.is_authentication() {
-            Self::Authentication
-        } else {
-            Self::Other
-        }
+/// Ends a moment after a decrease is wanted.
+async fn overtaking(clock: &Clock, intended: &mut watch::Receiver<Intended>, known: Limits) {
+    let wanted = |intended: &Intended| intended.is_some_and(|rates| lowers(rates, known));
+    if intended.wait_for(wanted).await.is_err() {
+        std::future::pending::<()>().await;
     }
+    clock.sleep_until(clock.now() + READING_GRACE).await;
 }
 
-/// Pauses between failed writes.
-#[derive(Debug, Default)]
-struct Retry {
-    in_a_row: u32,
-}
-
-impl Retry {
-    /// When to go on after a write that ended at `now`; at once after a success.
-    fn after(&mut self, failure: Option<Failure>, now: Timestamp) -> Option<Timestamp> {
-        let Some(failure) = failure else {
-            self.in_a_row = 0;
-            return None;
-        };
-        let pause = FIRST_RETRY
-            .saturating_mul(1 << self.in_a_row.min(8))
-            .min(MAX_RETRY);
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        let floor = match failure {
-            Failure::Authentication => AUTHENTICATION_RETRY,
-            Failure::Other => Duration::ZERO,
-        };
-        Some(now + pause.max(floor))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_to_a_bound_and_a_success_resets_them() {
-        let mut retry = Retry::default();
-        let pauses: Vec<_> = (0..7)
-            .map(|_| retry.after(Some(Failure::Other), Timestamp::ZERO))
-            .map(|resume| resume.unwrap().since_origin().as_millis())
-            .collect();
-        assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
-        assert_eq!(retry.after(None, Timestamp::ZERO), None);
-        assert_eq!(
-            retry.after(Some(Failure::Other), Timestamp::ZERO),
-            Some(Timestamp::ZERO + FIRST_RETRY)
-        );
-    }
-
-    #[test]
-    fn wrong_credentials_are_not_hammered() {
-        let mut retry = Retry::default();
-        assert_eq!(
-            retry.after(Some(Failure::Authentication), Timestamp::ZERO),
-            Some(Timestamp::ZERO + AUTHENTICATION_RETRY)
-        );
+fn unanswered() -> Error {
+    Error::Timeout {
+        operation: Operation::ReadLimits,
+        host: "the router".to_owned(),
+        limit: READING_LIMIT,
     }
 }
