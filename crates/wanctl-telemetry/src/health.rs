@@ -30,6 +30,8 @@ pub struct HealthReport {
     pub consecutive_failures: u32,
     /// Number of WANs.
     pub wan_count: usize,
+    /// Whether the system's clock is believable; records are misdated until it is.
+    pub clock_set: bool,
     /// One entry per WAN, in the order of the configuration.
     pub wans: Vec<WanHealth>,
     /// The history database; `null` when history is off.
@@ -174,6 +176,7 @@ impl HealthReport {
             version: snapshot.version.to_owned(),
             consecutive_failures,
             wan_count: snapshot.wans.len(),
+            clock_set: snapshot.clock_set,
             wans: snapshot
                 .wans
                 .iter()

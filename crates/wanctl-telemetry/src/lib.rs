@@ -15,6 +15,7 @@
 //!     version: "1.2.3",
 //!     uptime: Duration::from_secs(90),
 //!     published_at: Timestamp::ZERO,
+//!     clock_set: true,
 //!     wans: Vec::new(),
 //!     history: None,
 //! });

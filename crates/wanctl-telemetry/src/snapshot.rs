@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub uptime: Duration,
     /// When it was published, on the clock of the WANs' own times.
     pub published_at: Timestamp,
+    /// Whether the system's clock is believable; records are misdated until it is.
+    pub clock_set: bool,
     /// One entry per WAN, in the order of the configuration files.
     pub wans: Vec<WanSnapshot>,
     /// State of the history database; `None` when history is off.

@@ -76,6 +76,7 @@ impl Publisher {
             version: crate::VERSION,
             uptime: now.saturating_since(self.started),
             published_at: now,
+            clock_set: self.clock.wall_is_set(),
             wans: self.wans.iter().map(|wan| wan.borrow().clone()).collect(),
             history: self.history.snapshot(),
         }));
@@ -88,6 +89,7 @@ pub(super) fn empty() -> Snapshot {
         version: crate::VERSION,
         uptime: Duration::ZERO,
         published_at: Timestamp::ZERO,
+        clock_set: true,
         wans: Vec::new(),
         history: None,
     }

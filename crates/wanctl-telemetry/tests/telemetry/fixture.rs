@@ -17,6 +17,7 @@ pub(crate) fn snapshot() -> Snapshot {
         version: "0.1.0",
         uptime: Duration::from_millis(3_725_250),
         published_at: NOW,
+        clock_set: true,
         wans: vec![cable(), dsl()],
         history: Some(HistorySnapshot {
             committed: 74_400,
