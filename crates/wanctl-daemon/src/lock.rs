@@ -68,6 +68,11 @@ impl InstanceLock {
             }
             Err((_, errno)) => return Err(io(errno.into())),
         };
+        let holder = holder(&mut file);
+        if is_reference_program(&holder) {
+            let path = path.to_owned();
+            return Err(LockError::Held { path, holder });
+        }
         sign(&mut file).map_err(io)?;
         Ok(Self { _file: file })
     }
@@ -87,8 +92,25 @@ fn holder(file: &mut std::fs::File) -> String {
     }
 }
 
+/// Whether the Python wanctl signed the file and still runs: it takes no lock of the kernel's.
+fn is_reference_program(holder: &str) -> bool {
+    let Some(id) = holder.strip_prefix("process ") else {
+        return false;
+    };
+    if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    // No such process, or none that we may see: then the file is a leftover.
+    let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&command);
+    command.contains("python") && command.contains("wanctl")
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -102,6 +124,29 @@ mod tests {
             "{second}"
         );
         drop(first);
+        InstanceLock::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn the_reference_program_holds_its_file_while_it_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wan.lock");
+        let mut other = Command::new("sleep")
+            .arg0("python3 /opt/wanctl/autorate")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        // A moment passes between the start of a program and its arguments' being there.
+        let arguments = format!("/proc/{}/cmdline", other.id());
+        while std::fs::read(&arguments).unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        std::fs::write(&path, format!("{}\n", other.id())).unwrap();
+        let running = InstanceLock::acquire(&path).map_err(|error| error.to_string());
+        other.kill().unwrap();
+        other.wait().unwrap();
+        let said = running.unwrap_err();
+        assert!(said.contains(&format!("process {}", other.id())), "{said}");
         InstanceLock::acquire(&path).unwrap();
     }
 
