@@ -359,7 +359,9 @@ impl From<Direction> for Asked {
 /// Whether a known rate is to be lowered. A queue without a limit counts as the fastest.
 fn lowers(intended: PerDirection<Bps>, known: Limits) -> bool {
     Direction::BOTH.into_iter().any(|direction| {
-        known[direction].is_some_and(|rate| rate == Bps::ZERO || rate > intended[direction])
+        let intended = intended[direction];
+        known[direction]
+            .is_some_and(|rate| rate > intended || (rate == Bps::ZERO && rate != intended))
     })
 }
 
