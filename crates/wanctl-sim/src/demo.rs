@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use wanctl_config::WanConfig;
 use wanctl_daemon::{Clock, Daemon, DaemonOptions};
 use wanctl_storage::{Query, Reader};
 use wanctl_types::{Bps, Millis, PerDirection, QueueName, Timestamp, WallTime, Zone};
@@ -186,6 +187,12 @@ impl Demo {
     fn end(&self) -> Timestamp {
         Timestamp::ZERO + self.scenario.duration
     }
+}
+
+/// The configuration of a controlled run, with nobody at the router's address.
+pub(crate) fn controlled_config() -> Result<WanConfig, Error> {
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    Settings::new(DemoMode::Controlled, nowhere, Path::new(".")).load()
 }
 
 /// The simulated world of one run.

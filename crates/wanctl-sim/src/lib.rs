@@ -21,8 +21,8 @@
 //! - Router: [`RouterOs`] in process, [`RouterOsServer`] over HTTP, with [`Fault`]s on demand.
 //! - Both joined: [`Plant`]; its delays on the loopback interface: [`UdpReflector`] and, for the
 //!   other end, [`UdpTransport`].
-//! - The daemon inside: [`VirtualWan`] runs its loop on virtual time, [`Demo`] the whole of it over
-//!   loopback sockets.
+//! - The daemon inside: [`VirtualWan`] runs its loop on virtual time, through [`ProbeFault`]s if
+//!   asked to, [`Demo`] the whole of it over loopback sockets.
 //! - Real queues behind the simulated router: [`TcPlant`], and [`run_router`] as a program.
 
 mod demo;
@@ -52,4 +52,7 @@ pub use scenario::{Phase, Scenario};
 pub use sim_router::{RouterSetup, run_router};
 pub use stats::DelayStats;
 pub use tc_plant::TcPlant;
-pub use virtual_wan::{VIRTUAL_EPOCH, VirtualReport, VirtualWan};
+pub use virtual_wan::{
+    ProbeFault, ProbeTrouble, RouterFault, RouterScript, RouterTrouble, VIRTUAL_EPOCH,
+    VirtualReport, VirtualWan,
+};

@@ -1,32 +1,38 @@
 //! The real run loop of one WAN on virtual time: hours in seconds, the same result every time.
 
 mod backend;
+mod clock_steps;
+mod fault;
+mod ports;
+mod script;
 mod transport;
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wanctl_controller::{Controller, ControllerConfig, ControllerState};
-use wanctl_daemon::{
-    Clock, History, StateImage, StateStore, Tape, WanPorts, WanTask, WanTaskConfig,
-};
-use wanctl_probe::{ProbeConfig, ReserveAnswer, ReserveChecks};
+use wanctl_daemon::{Clock, FileStore, StateImage, Tape, WanEnd, WanPorts, WanTask, WanTaskConfig};
+use wanctl_probe::{ProbeConfig, ReserveAnswer, RoundsStats};
 use wanctl_router::BudgetConfig;
-use wanctl_storage::{CycleRecord, Recorded};
+use wanctl_storage::{CycleRecord, CycleSink};
 use wanctl_telemetry::WanSnapshot;
 use wanctl_types::{PerDirection, Timestamp, WallTime, WanName};
 
 use crate::{Error, Link, LinkCounters};
 use backend::VirtualRouter;
+pub use fault::{ProbeFault, ProbeTrouble};
+use ports::{FixedAnswer, Memory, MemoryHistory, MemoryStore};
+pub use script::{RouterFault, RouterScript, RouterTrouble};
 use transport::VirtualTransport;
 
 /// Civil time at which every virtual run begins: 2026-01-01 00:00 UTC.
 pub const VIRTUAL_EPOCH: WallTime = WallTime::from_unix_millis(1_767_225_600_000);
+
+/// Time from one noted view to the next.
+const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One WAN to run on virtual time.
 #[derive(Clone, Debug)]
@@ -45,6 +51,14 @@ pub struct VirtualWan {
     pub router_latency: Duration,
     /// What the reserve checks find while ICMP is silent.
     pub reserve: ReserveAnswer,
+    /// What goes wrong with its probes, and when. Several at once add up.
+    pub faults: Vec<ProbeFault>,
+    /// What happens to its router, and when.
+    pub router: RouterScript,
+    /// Where records go besides the report.
+    pub history: Option<CycleSink>,
+    /// Where the state is stored besides the report.
+    pub state_file: Option<FileStore>,
     /// Seed of the probes' nonces.
     pub seed: u64,
 }
@@ -57,17 +71,49 @@ pub struct VirtualReport {
     pub records: Vec<CycleRecord>,
     /// Every write to the router, and when.
     pub writes: Vec<(Timestamp, wanctl_router::Limits)>,
+    /// When the router was asked for its rates.
+    pub readings: Vec<Timestamp>,
+    /// The rates the router really had, and since when; zero is unlimited.
+    pub limits: Vec<(Timestamp, PerDirection<wanctl_types::Bps>)>,
     /// How often the state was stored.
     pub state_saves: u64,
     /// The state stored last.
     pub last_state: Option<StateImage>,
     /// What views would have shown at the end.
     pub snapshot: WanSnapshot,
+    /// What they would have shown once a second.
+    pub views: Vec<(Timestamp, WanSnapshot)>,
+    /// What became of every probe and reply.
+    pub probes: RoundsStats,
     /// What the link carried.
     pub counters: PerDirection<LinkCounters>,
 }
 
 impl VirtualWan {
+    /// The WAN of a [`Demo`](crate::Demo): a line sold as 50/10 Mbit/s whose owner believes it to
+    /// carry 60/12, three reflectors, no reserve checks, no faults.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Settings`], which would be a mistake in this crate.
+    pub fn household(seed: u64) -> Result<Self, Error> {
+        let config = crate::demo::controlled_config()?;
+        Ok(Self {
+            name: config.name,
+            controller: config.controller,
+            state: None,
+            probe: config.probe,
+            budget: config.budget,
+            router_latency: Duration::from_millis(5),
+            reserve: ReserveAnswer::Nothing,
+            faults: Vec::new(),
+            router: RouterScript::default(),
+            history: None,
+            state_file: None,
+            seed,
+        })
+    }
+
     /// Runs for `duration` of virtual time over `link`. `tape` is asked for one if the run is to
     /// be recorded.
     ///
@@ -85,47 +131,96 @@ impl VirtualWan {
             .start_paused(true)
             .build()
             .map_err(|source| Error::Runtime { source })?;
-        runtime.block_on(self.drive(link, duration, tape))
+        let views = self.views();
+        runtime.block_on(async {
+            let clock = Clock::simulated(1.0, VIRTUAL_EPOCH);
+            self.drive(link, &clock, duration, tape, &views).await
+        })
+    }
+
+    /// As [`run`](Self::run), but on real time and `speed` times as fast, without a tape. What
+    /// views show goes to `views` while it runs.
+    ///
+    /// # Errors
+    ///
+    /// As of [`run`](Self::run).
+    pub fn run_at_speed(
+        &self,
+        link: Link,
+        speed: f64,
+        duration: Duration,
+        views: &watch::Sender<WanSnapshot>,
+    ) -> Result<VirtualReport, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|source| Error::Runtime { source })?;
+        runtime.block_on(async {
+            let clock = Clock::simulated(speed, VIRTUAL_EPOCH);
+            self.drive(link, &clock, duration, |_| None, views).await
+        })
+    }
+
+    /// What views show before the first step.
+    #[must_use]
+    pub fn views(&self) -> watch::Sender<WanSnapshot> {
+        let state = self.controller().state();
+        watch::Sender::new(wanctl_daemon::initial_snapshot(&self.name, &state))
     }
 
     async fn drive(
         &self,
         link: Link,
+        clock: &Clock,
         duration: Duration,
         tape: impl FnOnce(&Controller) -> Option<Tape>,
+        views: &watch::Sender<WanSnapshot>,
     ) -> Result<VirtualReport, Error> {
-        let clock = Clock::simulated(1.0, VIRTUAL_EPOCH);
+        let end = Timestamp::ZERO + duration;
         let link = Shared::new(link);
         let memory = Shared::new(Memory::default());
-        let router = VirtualRouter::new(&clock, &link, self.router_latency);
+        let router = VirtualRouter::new(clock, &link, self.router_latency, &self.router);
         let controller = self.controller();
         let ports = WanPorts {
-            transport: Box::new(VirtualTransport::new(&clock, &link)),
+            transport: Box::new(VirtualTransport::new(
+                clock,
+                &link,
+                self.targets(),
+                self.faults.clone(),
+            )),
             reserve: Arc::new(FixedAnswer(self.reserve)),
             backend: Arc::new(router.clone()),
-            history: Some(Box::new(MemoryHistory(memory.clone()))),
-            state: Arc::new(MemoryStore(memory.clone())),
+            history: Some(Box::new(MemoryHistory {
+                memory: memory.clone(),
+                sink: self.history.clone(),
+            })),
+            state: Arc::new(MemoryStore {
+                memory: memory.clone(),
+                file: self.state_file.clone(),
+            }),
             tape: tape(&controller),
         };
-        let snapshot = watch::Sender::new(wanctl_daemon::initial_snapshot(
-            &self.name,
-            &controller.state(),
-        ));
-        let task = WanTask::new(&self.task(), &clock, controller, ports, snapshot.clone())?;
+        let task = WanTask::new(&self.task(), clock, controller, ports, views.clone())?;
         let shutdown = CancellationToken::new();
-        let stop = async {
-            clock.sleep_until(Timestamp::ZERO + duration).await;
+        let watching = async {
+            let seen = watch_views(clock, end, views).await;
             shutdown.cancel();
+            seen
         };
-        let ((), _) = tokio::join!(stop, task.run(shutdown.clone()));
+        let (seen, end) = tokio::join!(watching, task.run(shutdown.clone()));
+        let WanEnd { probes, .. } = end;
         let memory = memory.with(std::mem::take);
-        let snapshot = snapshot.borrow().clone();
+        let device = router.finish();
         Ok(VirtualReport {
             records: memory.records,
-            writes: router.writes(),
+            writes: device.writes,
+            readings: device.readings,
+            limits: device.history,
             state_saves: memory.saves,
             last_state: memory.last_state,
-            snapshot,
+            snapshot: views.borrow().clone(),
+            views: seen,
+            probes,
             counters: link.with(|link| PerDirection::from_fn(|d| link.counters(d))),
         })
     }
@@ -139,21 +234,41 @@ impl VirtualWan {
     }
 
     fn task(&self) -> WanTaskConfig {
-        let targets = (1..=u8::MAX)
+        WanTaskConfig {
+            name: self.name.clone(),
+            probe: self.probe.clone(),
+            targets: self.targets(),
+            budget: self.budget,
+            seed: self.seed,
+        }
+    }
+
+    fn targets(&self) -> Vec<IpAddr> {
+        (1..=u8::MAX)
             .zip(&self.probe.reflectors)
             .map(|(host, name)| {
                 name.parse()
                     .unwrap_or_else(|_| IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)))
             })
-            .collect();
-        WanTaskConfig {
-            name: self.name.clone(),
-            probe: self.probe.clone(),
-            targets,
-            budget: self.budget,
-            seed: self.seed,
-        }
+            .collect()
     }
+}
+
+/// Notes once a second what views show, until `end`.
+async fn watch_views(
+    clock: &Clock,
+    end: Timestamp,
+    views: &watch::Sender<WanSnapshot>,
+) -> Vec<(Timestamp, WanSnapshot)> {
+    let mut seen = Vec::new();
+    let mut next = Timestamp::ZERO + VIEW_INTERVAL;
+    while next < end {
+        clock.sleep_until(next).await;
+        seen.push((next, views.borrow().clone()));
+        next = next + VIEW_INTERVAL;
+    }
+    clock.sleep_until(end).await;
+    seen
 }
 
 /// A value that several ports of one thread share.
@@ -173,43 +288,5 @@ impl<T> Shared<T> {
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
-    }
-}
-
-#[derive(Debug, Default)]
-struct Memory {
-    records: Vec<CycleRecord>,
-    saves: u64,
-    last_state: Option<StateImage>,
-}
-
-struct MemoryHistory(Shared<Memory>);
-
-impl History for MemoryHistory {
-    fn record(&mut self, record: CycleRecord) -> Recorded {
-        self.0.with(|memory| memory.records.push(record));
-        Recorded::Queued
-    }
-}
-
-struct MemoryStore(Shared<Memory>);
-
-#[async_trait]
-impl StateStore for MemoryStore {
-    async fn save(&self, image: &StateImage) -> io::Result<()> {
-        self.0.with(|memory| {
-            memory.saves += 1;
-            memory.last_state = Some(*image);
-        });
-        Ok(())
-    }
-}
-
-struct FixedAnswer(ReserveAnswer);
-
-#[async_trait]
-impl ReserveChecks for FixedAnswer {
-    async fn check(&self) -> ReserveAnswer {
-        self.0
     }
 }

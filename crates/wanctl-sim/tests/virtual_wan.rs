@@ -10,7 +10,7 @@ use wanctl_controller::{
 use wanctl_daemon::{TapeRecorder, replay};
 use wanctl_probe::{ProbeConfig, ReserveAnswer};
 use wanctl_router::BudgetConfig;
-use wanctl_sim::{Demand, Link, LinkConfig, Schedule, VirtualReport, VirtualWan};
+use wanctl_sim::{Demand, Link, LinkConfig, RouterScript, Schedule, VirtualReport, VirtualWan};
 use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound, WanName, Zone};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -171,6 +171,10 @@ fn wan(seed: u64) -> VirtualWan {
         budget: BudgetConfig::default(),
         router_latency: Duration::from_millis(5),
         reserve: ReserveAnswer::Nothing,
+        faults: Vec::new(),
+        router: RouterScript::default(),
+        history: None,
+        state_file: None,
         seed,
     }
 }

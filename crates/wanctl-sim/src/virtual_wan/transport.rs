@@ -3,20 +3,27 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::Future;
+use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use wanctl_daemon::Clock;
 use wanctl_probe::{EchoRequest, Received, Transport};
 use wanctl_types::Timestamp;
 
 use super::Shared;
+use super::fault::{Fortune, ProbeFault};
 use crate::{Link, ProbeFate};
 
-/// Answers each probe after the link's delay at the moment it leaves.
+/// Answers each probe after the link's delay at the moment it leaves, unless a fault says
+/// otherwise.
 pub(super) struct VirtualTransport {
     clock: Clock,
     link: Shared<Link>,
+    targets: Vec<IpAddr>,
+    faults: Vec<ProbeFault>,
     flights: BinaryHeap<Reverse<Flight>>,
     sent: u64,
     timer: Option<Timer>,
@@ -32,7 +39,7 @@ struct Flight {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Reply {
-    source: std::net::IpAddr,
+    source: IpAddr,
     sequence: u16,
     nonce: u64,
     sent_at: Timestamp,
@@ -44,13 +51,42 @@ struct Timer {
 }
 
 impl VirtualTransport {
-    pub(super) fn new(clock: &Clock, link: &Shared<Link>) -> Self {
+    pub(super) fn new(
+        clock: &Clock,
+        link: &Shared<Link>,
+        targets: Vec<IpAddr>,
+        faults: Vec<ProbeFault>,
+    ) -> Self {
         Self {
             clock: clock.clone(),
             link: link.clone(),
+            targets,
+            faults,
             flights: BinaryHeap::new(),
             sent: 0,
             timer: None,
+        }
+    }
+
+    fn fortune(&self, request: &EchoRequest) -> Fortune {
+        let reflector = self.targets.iter().position(|host| *host == request.target);
+        let faults = self.faults.iter();
+        Fortune::of(faults.filter(|fault| fault.strikes(request.sent_at, reflector)))
+    }
+
+    fn answer(&mut self, request: &EchoRequest, after: Duration, fortune: Fortune) {
+        for _ in 0..fortune.answers {
+            self.sent += 1;
+            self.flights.push(Reverse(Flight {
+                arrives: request.sent_at + after,
+                order: self.sent,
+                request: Reply {
+                    source: request.target,
+                    sequence: request.sequence,
+                    nonce: request.nonce ^ u64::from(fortune.is_foreign),
+                    sent_at: request.sent_at,
+                },
+            }));
         }
     }
 
@@ -97,21 +133,17 @@ impl VirtualTransport {
 
 impl Transport for VirtualTransport {
     fn send(&mut self, request: &EchoRequest) -> Result<(), wanctl_probe::Error> {
+        let fortune = self.fortune(request);
+        if !fortune.is_sent {
+            return Err(wanctl_probe::Error::Send {
+                target: request.target,
+                source: io::ErrorKind::NetworkUnreachable.into(),
+            });
+        }
         let fate = self.link.with(|link| link.probe(request.sent_at));
-        let ProbeFate::Answered { rtt } = fate else {
-            return Ok(());
-        };
-        self.sent += 1;
-        self.flights.push(Reverse(Flight {
-            arrives: request.sent_at + rtt.to_duration(),
-            order: self.sent,
-            request: Reply {
-                source: request.target,
-                sequence: request.sequence,
-                nonce: request.nonce,
-                sent_at: request.sent_at,
-            },
-        }));
+        if let ProbeFate::Answered { rtt } = fate {
+            self.answer(request, rtt.to_duration() + fortune.slower, fortune);
+        }
         Ok(())
     }
 
