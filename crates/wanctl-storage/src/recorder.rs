@@ -50,9 +50,9 @@ type Entry = (Arc<WanName>, CycleRecord);
 /// Owns the thread that writes the history.
 ///
 /// A history that cannot be written never reaches the control loop: not a missing directory, not a
-/// full disk, not a lock, not a broken file. A file that is deleted or moved away is begun anew, and
-/// the commit that went into the old one is made again. Cycles wait meanwhile, at most 8192 of them; then the
-/// oldest make room and are counted, those with a zone change last. [`Recorder::stats`] tells.
+/// full disk, not a lock, not a broken file. Cycles wait meanwhile, at most 8192 of them; then the
+/// oldest make room and are counted, those with a zone change last. [`Recorder::stats`] tells. A
+/// file that is deleted or moved away is begun anew; the commit that missed it is made again.
 ///
 /// Commits come each half second, so a killed process loses about as much; a loss of power may
 /// take what SQLite's `synchronous = NORMAL` had not yet put on the disk, never the file. Once an
