@@ -13,7 +13,10 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Event, Level, Metadata, Subscriber};
-use wanctl_sim::{Demand, Link, LinkConfig, Schedule, VirtualReport, VirtualWan};
+use wanctl_probe::ReserveAnswer;
+use wanctl_sim::{
+    Demand, Link, LinkConfig, ProbeFault, ProbeTrouble, Schedule, VirtualReport, VirtualWan,
+};
 use wanctl_types::{Bps, Direction, PerDirection};
 
 /// Lines a quiet day may have.
@@ -76,6 +79,32 @@ fn flapping_does_not_flood_the_log_and_nothing_is_lost() {
     assert!(untold > 0 && untold < summed, "{untold} of {summed}");
 }
 
+#[test]
+fn a_provider_that_comes_and_goes_does_not_flood_the_log() {
+    let seconds = 180;
+    let mut wan = VirtualWan::household(7).unwrap();
+    wan.probe.timeout = Duration::from_millis(200);
+    wan.probe.reserve.enabled = true;
+    wan.reserve = ReserveAnswer::Nothing;
+    wan.faults = (0..seconds)
+        .map(|second| ProbeFault {
+            during: Duration::from_secs(second)..Duration::from_millis(second * 1_000 + 600),
+            reflector: None,
+            trouble: ProbeTrouble::Silent,
+        })
+        .collect();
+    let (report, lines) = run(&wan, line(), Duration::from_secs(seconds));
+    show(
+        "three minutes of a provider that comes and goes",
+        &report,
+        &lines,
+    );
+    assert!(report.snapshot.counters.silent_rounds > seconds);
+    assert!(lines.len() < 3 * 20, "{} lines", lines.len());
+    let untold: usize = lines.iter().map(|line| number(line, "untold_news=")).sum();
+    assert!(untold > 300, "{untold} untold");
+}
+
 /// Idle but for a minute's download every two hours; one packet in a thousand is lost.
 fn quiet(seconds: u64) -> LinkConfig {
     let mut link = line();
@@ -96,8 +125,11 @@ fn line() -> LinkConfig {
 }
 
 fn logged(link: LinkConfig, duration: Duration) -> (VirtualReport, Vec<String>) {
+    run(&VirtualWan::household(7).unwrap(), link, duration)
+}
+
+fn run(wan: &VirtualWan, link: LinkConfig, duration: Duration) -> (VirtualReport, Vec<String>) {
     let lines = Lines::default();
-    let wan = VirtualWan::household(7).unwrap();
     let report = with_default(lines.clone(), || {
         wan.run(Link::new(link, 7), duration, |_| None).unwrap()
     });
