@@ -124,6 +124,16 @@ impl Rounds {
         requests
     }
 
+    /// Notes that a request leaves only at `now`, because others left before it, and returns it
+    /// with that send time: to be sent in place of the one given. Its round still closes as if all
+    /// had left when it opened. A request that is not outstanding is returned as it is.
+    #[must_use = "this is the request to send"]
+    pub fn restamp(&mut self, request: &EchoRequest, now: Timestamp) -> EchoRequest {
+        find(&mut self.flights, request.sequence)
+            .and_then(|(flight, index)| flight.restamp(index, request, now))
+            .unwrap_or(*request)
+    }
+
     /// Settles a request that could not be sent: that probe is lost at once.
     pub fn handle_send_failure(&mut self, request: &EchoRequest, now: Timestamp) {
         let timeout = self.config.timeout;

@@ -168,6 +168,30 @@ fn rounds_polled_late_come_oldest_first_with_the_cause_they_had() {
 }
 
 #[test]
+fn a_request_that_leaves_later_is_measured_from_then_and_waited_for_no_longer() {
+    let mut rounds = rounds();
+    let asked = rounds.open_round(at(0));
+    let sent = rounds.restamp(&asked[1], at(3));
+    assert_eq!(sent.sent_at, at(3));
+    assert_eq!(
+        answer(&mut rounds, &asked[1], at(20)),
+        Err(Rejected::WrongSendTime)
+    );
+    assert_eq!(answer(&mut rounds, &sent, at(20)).unwrap().rtt, ms(17.0));
+    assert_eq!(rounds.restamp(&sent, at(30)), sent, "it has been answered");
+
+    let last = rounds.restamp(&asked[2], at(4));
+    assert_eq!(
+        answer(&mut rounds, &last, at(1_001)),
+        Err(Rejected::TooLate)
+    );
+    rounds.handle_send_failure(&asked[2], at(5));
+    assert_eq!(rounds.take_losses().as_slice(), [0, 0, 0], "it was sent");
+    rounds.handle_send_failure(&last, at(5));
+    assert_eq!(rounds.take_losses().as_slice(), [0, 0, 1]);
+}
+
+#[test]
 fn a_request_that_could_not_be_sent_is_lost_at_once() {
     let mut rounds = rounds();
     let asked = rounds.open_round(at(0));

@@ -117,6 +117,18 @@ impl Flight {
         waits.then(|| (self.deadline(config.timeout), Wake::GiveUp))
     }
 
+    /// Moves the send time of the probe at this place, if it is this request, up to `now`.
+    pub(super) fn restamp(
+        &mut self,
+        index: usize,
+        request: &EchoRequest,
+        now: Timestamp,
+    ) -> Option<EchoRequest> {
+        let probe = self.outstanding(index, request)?;
+        probe.request.sent_at = request.sent_at.max(now);
+        Some(probe.request)
+    }
+
     /// Settles the probe at this place with a reply to it.
     pub(super) fn answer(
         &mut self,
@@ -125,11 +137,12 @@ impl Flight {
         at: Timestamp,
         config: RoundsConfig,
     ) -> Result<Sample, Rejected> {
+        let deadline = self.deadline(config.timeout);
         let probe = self
             .probes
             .get_mut(index)
             .ok_or(Rejected::UnknownSequence)?;
-        let rtt = probe.check(reply, at, config.timeout)?;
+        let rtt = probe.check(reply, at, deadline)?;
         probe.fate = Fate::Answered(Answer {
             rtt,
             received_at: at,
@@ -153,14 +166,7 @@ impl Flight {
         timeout: Duration,
     ) -> Option<usize> {
         let settled_at = now.min(self.deadline(timeout));
-        let probe = self
-            .probes
-            .get_mut(index)
-            .filter(|probe| probe.is_outstanding())?;
-        if probe.request != *request {
-            return None;
-        }
-        probe.fate = Fate::Lost;
+        self.outstanding(index, request)?.fate = Fate::Lost;
         self.settled_at = self.settled_at.max(settled_at);
         Some(index)
     }
@@ -195,6 +201,13 @@ impl Flight {
         })
     }
 
+    /// The probe at this place, if it is this request and still outstanding.
+    fn outstanding(&mut self, index: usize, request: &EchoRequest) -> Option<&mut Probe> {
+        self.probes
+            .get_mut(index)
+            .filter(|probe| probe.is_outstanding() && probe.request == *request)
+    }
+
     fn note_quorum(&mut self, quorum: usize) {
         let answered = self.probes.iter().filter(|probe| probe.answer().is_some());
         if self.stage == Stage::Waiting && answered.count() >= quorum {
@@ -222,18 +235,17 @@ impl Probe {
         &self,
         reply: &Received,
         at: Timestamp,
-        timeout: Duration,
+        deadline: Timestamp,
     ) -> Result<Millis, Rejected> {
         let sent_at = self.request.sent_at;
-        let rtt = at.saturating_since(sent_at);
         match self.fate {
             _ if reply.nonce != self.request.nonce => Err(Rejected::WrongNonce),
             _ if reply.sent_at != sent_at => Err(Rejected::WrongSendTime),
             Fate::Answered(_) => Err(Rejected::Duplicate),
             Fate::Lost => Err(Rejected::TooLate),
             Fate::Outstanding if at < sent_at => Err(Rejected::BeforeRequest),
-            Fate::Outstanding if rtt > timeout => Err(Rejected::TooLate),
-            Fate::Outstanding => Ok(Millis::from_duration(rtt)),
+            Fate::Outstanding if at > deadline => Err(Rejected::TooLate),
+            Fate::Outstanding => Ok(Millis::from_duration(at.saturating_since(sent_at))),
         }
     }
 }
