@@ -99,3 +99,58 @@ fn first(wan: &WanConfig) -> watch::Sender<WanSnapshot> {
     let controller = Controller::new(wan.controller.clone());
     watch::Sender::new(initial_snapshot(&wan.name, &controller.state()))
 }
+
+#[cfg(test)]
+mod tests {
+    use wanctl_controller::{ControllerState, QueueState};
+    use wanctl_telemetry::{Condition, HealthReport, HealthStatus};
+    use wanctl_types::{Millis, PerDirection, RateBound, WanName, Zone};
+
+    use super::super::histories::Histories;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_stands_still_is_not_healthy_for_long() {
+        let wan = watch::Sender::new(WanSnapshot {
+            last_step: Some(Timestamp::ZERO),
+            last_completed: Some(Timestamp::ZERO),
+            ..idle()
+        });
+        let publisher = Publisher {
+            clock: Clock::system(),
+            started: Timestamp::ZERO,
+            wans: vec![wan],
+            history: Histories::start(&[]).unwrap().watcher(),
+            snapshots: watch::Sender::new(Arc::new(empty())),
+        };
+        let shown = publisher.snapshots.subscribe();
+        let mut statuses = Vec::new();
+        for _ in 0..2 {
+            tokio::time::advance(Duration::from_secs(2)).await;
+            publisher.publish();
+            statuses.push(HealthReport::new(&shown.borrow()).status);
+        }
+        assert_eq!(statuses, [HealthStatus::Healthy, HealthStatus::Degraded]);
+        let shown = shown.borrow();
+        let conditions = shown.wans.first().map(|wan| shown.conditions(wan));
+        assert_eq!(conditions, Some(vec![Condition::Blind]));
+    }
+
+    fn idle() -> WanSnapshot {
+        let queue = QueueState {
+            rate: RateBound::from_mbps(20.0).unwrap(),
+            green_streak: 0,
+            soft_red_streak: 0,
+            red_streak: 0,
+            last_zone: Zone::Green,
+        };
+        let state = ControllerState {
+            queues: PerDirection::new(queue, queue),
+            baseline: Millis::ZERO,
+            load: Millis::ZERO,
+            previous_load: Millis::ZERO,
+            outage_cycles: 0,
+        };
+        initial_snapshot(&WanName::new("still").unwrap(), &state)
+    }
+}
