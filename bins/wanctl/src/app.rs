@@ -1,13 +1,11 @@
-//! Runs a command; exit codes.
+//! Runs a command.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use crate::args::{Args, Command, Simulator};
+use crate::exit::FAILURE;
 use crate::{demo, replay, simulate};
-
-/// The command could not do its work, or found what it looks for: a divergence, a failed run.
-pub(crate) const FAILURE: u8 = 1;
 
 /// Runs the program.
 pub(crate) fn run(args: Args) -> ExitCode {

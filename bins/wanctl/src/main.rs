@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod demo;
+mod exit;
 mod replay;
 mod simulate;
 

@@ -8,8 +8,8 @@ use anyhow::Context;
 use wanctl_daemon::{WanReplay, replay};
 use wanctl_types::WanName;
 
-use crate::app::FAILURE;
 use crate::args::ReplayArgs;
+use crate::exit::FAILURE;
 
 /// Replays a recording; succeeds when every decision is the recorded one, bit for bit.
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
