@@ -33,7 +33,7 @@ pub enum ReserveAnswer {
 /// Checks made while no reflector answers.
 #[async_trait]
 pub trait ReserveChecks: Send + Sync {
-    /// Pings the gateway, then connects to each TCP target. Takes a few seconds at most.
+    /// Pings the gateway and connects to the TCP targets, at the same time.
     async fn check(&self) -> ReserveAnswer;
 }
 

@@ -191,7 +191,10 @@ impl Rounds {
         round.stale = self
             .newest_collected
             .is_some_and(|newest| round.id < newest);
-        self.newest_collected = self.newest_collected.max(Some(round.id));
+        // A round without answers brings no news that an older one's answers could be behind.
+        if round.answers.iter().any(Option::is_some) {
+            self.newest_collected = self.newest_collected.max(Some(round.id));
+        }
         self.stats.count_closed(&round);
         Some(round)
     }

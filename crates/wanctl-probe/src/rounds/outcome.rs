@@ -62,7 +62,7 @@ pub struct ClosedRound {
     pub answers: ArrayVec<Option<Answer>, MAX_TARGETS>,
     /// Why it closed.
     pub cause: Closed,
-    /// Whether a newer round was collected before. Such answers are history, not news.
+    /// Whether a newer round with answers was collected before. What this one says is history.
     pub stale: bool,
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
@@ -31,6 +31,8 @@ pub(super) struct Channel {
     socket: AsyncFd<Socket>,
     packet: [u8; LONGEST_PACKET],
     control: Vec<u8>,
+    /// When nothing was left to read for the last time.
+    seen_empty: Instant,
 }
 
 /// What the kernel delivered.
@@ -49,6 +51,7 @@ impl Channel {
             socket: watch(socket).map_err(|source| Error::Register { family, source })?,
             packet: [0; LONGEST_PACKET],
             control: cmsg_space!(TimeSpec),
+            seen_empty: Instant::now(),
         })
     }
 
@@ -74,7 +77,11 @@ impl Channel {
     ) -> Poll<Result<Received, Error>> {
         let family = self.family;
         for _ in 0..BUDGET {
-            match ready!(self.poll_delivery(cx)) {
+            let Poll::Ready(delivered) = self.poll_delivery(cx) else {
+                self.seen_empty = Instant::now();
+                return Poll::Pending;
+            };
+            match delivered {
                 Ok(delivery) => match self.accept(&delivery, stats) {
                     Some(reply) => return Poll::Ready(Ok(reply)),
                     None => stats.dropped += 1,
@@ -118,7 +125,7 @@ impl Channel {
     fn accept(&self, delivery: &Delivery, stats: &mut SocketStats) -> Option<Received> {
         let source = delivery.source?;
         let reply = self.parse(self.packet.get(..delivery.len)?)?;
-        let waited = stamp::waited(delivery.stamp);
+        let waited = stamp::waited(delivery.stamp, self.seen_empty.elapsed());
         stats.received += 1;
         stats.stamped += u64::from(waited.is_some());
         stats.unstamped += u64::from(waited.is_none());
