@@ -114,7 +114,7 @@ async fn drive(args: Args, configs: Vec<WanConfig>, logs: LogGuard) -> anyhow::R
     let shutdown = CancellationToken::new();
     let service = service_manager();
     let mut signals = JoinSet::new();
-    signals.spawn(stop_on_signal(shutdown.clone()));
+    signals.spawn(stop_on_signal(shutdown.clone()).context("cannot catch signals")?);
     signals.spawn(reopen_on_signal(logs, service.clone()));
     let mut options = DaemonOptions::default();
     options.oneshot = args.oneshot;
@@ -130,23 +130,20 @@ async fn drive(args: Args, configs: Vec<WanConfig>, logs: LogGuard) -> anyhow::R
     })
 }
 
-async fn stop_on_signal(shutdown: CancellationToken) {
-    let (mut terminate, mut interrupt) = match (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
-            error!(%error, "signals cannot be caught; the daemon stops only when killed");
-            return;
-        }
-    };
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
-    info!(signal = name, "stopping");
-    shutdown.cancel();
+/// Catches the signals from now on; the future ends when one has come.
+fn stop_on_signal(
+    shutdown: CancellationToken,
+) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!(signal = name, "stopping");
+        shutdown.cancel();
+    })
 }
 
 /// SIGHUP opens the log files again, as is due after they were rotated. Configuration files are

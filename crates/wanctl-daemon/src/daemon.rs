@@ -33,7 +33,9 @@ use supervisor::Supervisor;
 
 /// How long a WAN's tasks may take to end once told to.
 const WAN_GRACE: Duration = Duration::from_secs(1);
-/// How long the history may take to write what is waiting.
+/// How long the recording may take to reach the disk.
+const RECORDING_GRACE: Duration = Duration::from_millis(200);
+/// How long the histories, all together, may take to write what is waiting.
 const HISTORY_GRACE: Duration = Duration::from_millis(600);
 
 /// How to run.
@@ -227,11 +229,13 @@ async fn run_all(
         .map(|supervisor| supervisor.run(shutdown.clone()))
         .collect();
     let mut incomplete = 0;
+    let grace = expired(shutdown, service);
+    tokio::pin!(grace);
     loop {
         let ended = tokio::select! {
             biased;
             ended = running.join_next() => ended,
-            () = expired(shutdown, service) => {
+            () = &mut grace => {
                 error!("a WAN did not stop in time and is abandoned");
                 return incomplete + running.len();
             }
@@ -260,14 +264,15 @@ async fn end(task: JoinHandle<()>) {
     }
 }
 
+/// A recording whose disk hangs does not hold up the end.
 async fn finish_recording(recording: Arc<TapeRecorder>) {
     let Some(recording) = Arc::into_inner(recording) else {
+        error!("a WAN that did not stop still records; the end of the recording may be missing");
         return;
     };
-    if tokio::task::spawn_blocking(move || recording.finish())
-        .await
-        .is_err()
-    {
-        error!("the recording could not be finished");
+    let finish = tokio::task::spawn_blocking(move || recording.finish());
+    let finished = tokio::time::timeout(RECORDING_GRACE, finish).await;
+    if !matches!(finished, Ok(Ok(()))) {
+        error!("the recording could not be finished; its end is missing");
     }
 }

@@ -39,7 +39,7 @@ mod world;
 pub use clock::Clock;
 pub use daemon::{Daemon, DaemonError, DaemonOptions, Ended, ServiceManager};
 pub use lock::{InstanceLock, LockError};
-pub use ports::{History, StateStore, WanPorts};
+pub use ports::{History, Refresh, Refreshed, StateStore, WanPorts};
 pub use state::{FileStore, LoadError, RestoreNote, Restored, StateImage, StateProblem, restore};
 pub use tape::{Divergence, Replay, ReplayError, Tape, TapeRecorder, WanReplay, replay};
 pub use wan::{WanEnd, WanTask, WanTaskConfig, initial_snapshot};

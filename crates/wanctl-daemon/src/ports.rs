@@ -1,5 +1,6 @@
 //! What a run loop needs of the world.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use wanctl_storage::{CycleRecord, CycleSink, Recorded};
 
 use crate::state::StateImage;
 use crate::tape::Tape;
+use crate::world::WorldError;
 
 /// The world as one WAN's loop sees it.
 pub struct WanPorts {
@@ -24,6 +26,25 @@ pub struct WanPorts {
     pub state: Arc<dyn StateStore>,
     /// Takes down every input of the control step; `None` when nobody asked for it.
     pub tape: Option<Tape>,
+}
+
+/// Looks for the reflectors anew, for when nothing has answered for a while.
+#[async_trait]
+pub trait Refresh: Send + Sync {
+    /// Looks up the addresses again and opens a new way to them.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none; the old one is kept.
+    async fn refresh(&self) -> Result<Refreshed, WorldError>;
+}
+
+/// A new way to the reflectors.
+pub struct Refreshed {
+    /// Their addresses, in the order of the configuration.
+    pub targets: Vec<IpAddr>,
+    /// Sends probes and receives answers.
+    pub transport: Box<dyn Transport>,
 }
 
 /// Where records of completed cycles go. Must not wait.

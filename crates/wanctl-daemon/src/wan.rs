@@ -8,25 +8,33 @@
 mod journal;
 mod outputs;
 mod probing;
+mod renewal;
 mod silence;
 mod task;
+mod work;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use wanctl_controller::{Controller, Observation, Outcome, Reachability};
 use wanctl_probe::{ClosedRound, Received, ReserveAnswer};
 use wanctl_types::{Millis, Timestamp, WanName};
 
 use crate::chain::chain;
 use crate::clock::Clock;
+use crate::ports::Refresh;
 use crate::pulse::Pulse;
+use crate::world::WorldError;
 pub(crate) use outputs::Outputs;
 pub use outputs::initial_snapshot;
 pub(crate) use probing::Probing;
+pub(crate) use renewal::Renewal;
+use renewal::Renewed;
 pub(crate) use silence::Silence;
 pub use task::{WanEnd, WanTask, WanTaskConfig};
+use work::WorkWindow;
 
 /// One WAN: its probes, its controller and where the results go.
 pub(crate) struct WanLoop {
@@ -35,7 +43,9 @@ pub(crate) struct WanLoop {
     controller: Controller,
     probing: Probing,
     silence: Silence,
+    renewal: Renewal,
     outputs: Outputs,
+    work: WorkWindow,
     stop_after: Option<u64>,
     pulse: Pulse,
 }
@@ -46,6 +56,7 @@ enum Event {
     Reply(Received),
     ReceiveFailed(wanctl_probe::Error),
     Reserve(ReserveAnswer),
+    Renewed(Renewed),
     Timer,
 }
 
@@ -64,7 +75,9 @@ impl WanLoop {
             controller,
             probing,
             silence,
+            renewal: Renewal::default(),
             outputs,
+            work: WorkWindow::new(),
             stop_after: None,
             pulse: Pulse::new(),
         }
@@ -73,6 +86,12 @@ impl WanLoop {
     /// Shows elsewhere that the loop turns.
     pub(crate) fn with_pulse(mut self, pulse: Pulse) -> Self {
         self.pulse = pulse;
+        self
+    }
+
+    /// Looks for the reflectors anew when nothing has answered for a while.
+    pub(crate) fn with_refresh(mut self, port: Arc<dyn Refresh>) -> Self {
+        self.renewal = Renewal::new(port);
         self
     }
 
@@ -85,13 +104,17 @@ impl WanLoop {
     /// Runs until `shutdown`, or until the steps asked for are done.
     pub(crate) async fn run(&mut self, shutdown: &CancellationToken) {
         while !self.is_done() {
-            match self.next_event(shutdown).await {
+            let event = self.next_event(shutdown).await;
+            let woken = self.clock.now();
+            match event {
                 Event::Shutdown => break,
                 Event::Reply(reply) => self.probing.accept(&self.clock, &reply),
-                Event::ReceiveFailed(error) => self.receive_failed(&error).await,
+                Event::ReceiveFailed(error) => self.receive_failed(&error),
                 Event::Reserve(answer) => self.step_on_reserve(answer),
+                Event::Renewed(renewed) => self.renew(renewed),
                 Event::Timer => {}
             }
+            self.probing.accept_waiting(&self.clock).await;
             let now = self.clock.now();
             self.pulse.beat(now);
             self.probing.tick(now);
@@ -99,6 +122,7 @@ impl WanLoop {
                 self.close(now, &round);
             }
             self.outputs.end_minute(now, &self.probing);
+            self.work.add(self.clock.now().saturating_since(woken));
         }
         self.pulse.rest();
     }
@@ -113,27 +137,42 @@ impl WanLoop {
             clock,
             probing,
             silence,
+            renewal,
             ..
         } = self;
+        let now = clock.now();
         let wake = probing.next_deadline();
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Event::Shutdown,
-            reply = probing.receive() => match reply {
+            reply = probing.receive(now) => match reply {
                 Ok(reply) => Event::Reply(reply),
                 Err(error) => Event::ReceiveFailed(error),
             },
             answer = silence.answer() => Event::Reserve(answer),
+            renewed = renewal.ended() => Event::Renewed(renewed),
             () = clock.sleep_until(wake) => Event::Timer,
         }
     }
 
-    /// A broken socket must not turn the loop into a spin: it waits for the next tick.
-    async fn receive_failed(&mut self, error: &wanctl_probe::Error) {
-        if self.probing.count_receive_failure() == 1 {
+    fn receive_failed(&mut self, error: &wanctl_probe::Error) {
+        if self.probing.mute() {
             warn!(wan = %self.name, error = %chain(error), "answers to probes cannot be received");
         }
-        self.clock.sleep_until(self.probing.next_deadline()).await;
+    }
+
+    fn renew(&mut self, renewed: Renewed) {
+        let wan = &self.name;
+        let outcome = match renewed {
+            Ok(fresh) => self.probing.renew(fresh).map_err(WorldError::from),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => debug!(%wan, "nothing answers: probing through a new socket"),
+            Err(error) => {
+                debug!(%wan, error = %chain(&error), "nothing answers, and no new socket is to be had");
+            }
+        }
     }
 
     fn close(&mut self, now: Timestamp, round: &ClosedRound) {
@@ -152,6 +191,9 @@ impl WanLoop {
             if self.silence.begin_check(now) && self.outputs.may_tell() {
                 warn!(wan = %self.name, "no reflector answers; checking the gateway and TCP");
             }
+            if let Some(since) = self.silence.since() {
+                self.renewal.begin(now, since);
+            }
             if self.silence.is_unchecked() {
                 self.step_silent(now, Reachability::Nothing);
             }
@@ -164,7 +206,9 @@ impl WanLoop {
             ReserveAnswer::GatewayOnly => Reachability::GatewayOnly,
             ReserveAnswer::Nothing => Reachability::Nothing,
         };
-        self.silence.log_change(&self.name, reachability);
+        let outputs = &mut self.outputs;
+        self.silence
+            .log_change(&self.name, reachability, || outputs.may_tell());
         self.step_silent(self.clock.now(), reachability);
     }
 
@@ -176,6 +220,7 @@ impl WanLoop {
 
     fn step(&mut self, now: Timestamp, observation: &Observation) {
         let decision = self.controller.step(now, observation);
+        self.outputs.note_work(&mut self.work);
         self.outputs.publish(
             &self.clock,
             now,

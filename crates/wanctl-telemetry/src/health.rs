@@ -112,6 +112,9 @@ pub struct CycleHealth {
     pub records_dropped: u64,
     /// The last cycle's own work in milliseconds, two decimals.
     pub last_duration_ms: f64,
+    /// What 99 of a hundred turns of the control loop did not exceed, in milliseconds, two
+    /// decimals, over the last thousand or so.
+    pub p99_duration_ms: f64,
 }
 
 /// One reflector.
@@ -268,6 +271,7 @@ impl CycleHealth {
             silent_rounds: counters.silent_rounds,
             records_dropped: counters.records_dropped,
             last_duration_ms: milliseconds(wan.cycle_duration),
+            p99_duration_ms: milliseconds(wan.cycle_p99),
         }
     }
 }

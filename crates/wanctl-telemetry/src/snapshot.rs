@@ -42,6 +42,9 @@ pub struct WanSnapshot {
     pub counters: CycleCounters,
     /// Time the last cycle's own work took.
     pub cycle_duration: Duration,
+    /// What 99 of a hundred turns of the loop did not exceed, over the last thousand: from waking
+    /// up to going back to sleep.
+    pub cycle_p99: Duration,
     /// What each reflector does.
     pub reflectors: Vec<ReflectorSnapshot>,
     /// What the router does.

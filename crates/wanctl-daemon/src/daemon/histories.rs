@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
 use wanctl_storage::{CycleSink, Recorder, RecorderStats};
@@ -52,19 +53,25 @@ impl Histories {
         HistoryWatcher(self.recorders.values().cloned().collect())
     }
 
-    /// Writes what is waiting, in at most `grace`. Watchers must be gone by then.
+    /// Writes what is waiting, all files at once, in at most `grace`. Watchers must be gone by
+    /// then.
     pub(super) async fn stop(self, grace: Duration) {
-        let stop = move || {
-            for (path, recorder) in self.recorders {
-                match Arc::try_unwrap(recorder) {
-                    Ok(recorder) => report(&path, &recorder.shutdown(grace)),
-                    Err(shared) => shared.flush(),
-                }
-            }
-        };
-        if tokio::task::spawn_blocking(stop).await.is_err() {
-            error!("the history could not be closed in order");
+        let mut stopping = JoinSet::new();
+        for (path, recorder) in self.recorders {
+            stopping.spawn_blocking(move || close(&path, recorder, grace));
         }
+        while let Some(stopped) = stopping.join_next().await {
+            if stopped.is_err() {
+                error!("a history could not be closed in order");
+            }
+        }
+    }
+}
+
+fn close(path: &std::path::Path, recorder: Arc<Recorder>, grace: Duration) {
+    match Arc::try_unwrap(recorder) {
+        Ok(recorder) => report(path, &recorder.shutdown(grace)),
+        Err(shared) => shared.flush(),
     }
 }
 

@@ -5,18 +5,21 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
 use wanctl_controller::Controller;
+use wanctl_probe::ProbeConfig;
 use wanctl_storage::CycleSink;
 use wanctl_telemetry::WanSnapshot;
 
 use crate::chain::chain;
 use crate::clock::Clock;
-use crate::ports::{History, WanPorts};
+use crate::ports::{History, Refresh, Refreshed, WanPorts};
 use crate::pulse::Pulse;
 use crate::state::{FileStore, restore};
 use crate::tape::TapeRecorder;
@@ -27,6 +30,9 @@ use crate::world::{World, WorldError};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause before a WAN is started again.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// After a run this long the pauses begin anew.
+const HEALTHY_RUN: Duration = Duration::from_mins(1);
 
 /// Starts a WAN's tasks, and starts them again when they fail, without touching other WANs.
 pub(super) struct Supervisor {
@@ -62,11 +68,15 @@ impl Supervisor {
     pub(super) async fn run(self, shutdown: CancellationToken) -> bool {
         let mut pause = FIRST_PAUSE;
         loop {
+            let started = self.clock.now();
             let trouble = match self.run_once(&shutdown).await {
                 Ok(completed) => return completed,
                 Err(trouble) => trouble,
             };
             self.pulse.rest();
+            if self.clock.now().saturating_since(started) >= HEALTHY_RUN {
+                pause = FIRST_PAUSE;
+            }
             error!(wan = %self.config.name, error = %trouble, ?pause, "this WAN is not controlled; it is started again after a pause");
             if self.steps.is_some() {
                 return false;
@@ -91,7 +101,9 @@ impl Supervisor {
             Some(steps) => task.stop_after(steps),
             None => task,
         };
-        let ended = tokio::spawn(task.run(shutdown.clone())).await;
+        // Whoever abandons this WAN ends its tasks too.
+        let running = AbortOnDropHandle::new(tokio::spawn(task.run(shutdown.clone())));
+        let ended = running.await;
         ended.map(|end| end.completed).map_err(Trouble::Panic)
     }
 
@@ -122,13 +134,13 @@ impl Supervisor {
             seed: self.seed.unwrap_or_else(random_seed),
         };
         info!(wan = %config.name, reflectors = ?task.targets, "starting");
-        Ok(WanTask::new(
-            &task,
-            &self.clock,
-            controller,
-            ports,
-            self.snapshot.clone(),
-        )?)
+        let refresh = WorldRefresh {
+            world: Arc::clone(&self.world),
+            config: config.probe.clone(),
+        };
+        let snapshot = self.snapshot.clone();
+        let task = WanTask::new(&task, &self.clock, controller, ports, snapshot)?;
+        Ok(task.with_refresh(Arc::new(refresh)))
     }
 
     /// A controller with the stored state, as far as it can be believed.
@@ -151,6 +163,21 @@ impl Supervisor {
             info!(%wan, %file, "no stored state; starting at the ceilings");
         }
         restored.controller
+    }
+}
+
+/// Looks up and opens again what [`Supervisor::prepare`] looked up and opened.
+struct WorldRefresh {
+    world: Arc<dyn World>,
+    config: ProbeConfig,
+}
+
+#[async_trait]
+impl Refresh for WorldRefresh {
+    async fn refresh(&self) -> Result<Refreshed, WorldError> {
+        let targets = self.world.resolve(&self.config).await?;
+        let transport = self.world.transport(&self.config, &targets)?;
+        Ok(Refreshed { targets, transport })
     }
 }
 

@@ -82,6 +82,7 @@ impl StateImage {
             root: &root,
             problems: Vec::new(),
         };
+        reader.check_version();
         let image = reader.image(defaults);
         Ok((image, reader.problems))
     }
@@ -131,6 +132,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A newer version may mean something else by the same keys; it is read all the same, since
+    /// whatever is read is checked, but not without a word.
+    fn check_version(&mut self) {
+        let path = ["wanctl", "version"];
+        if let Some(version) = self.find(&path) {
+            let known = (version.as_u64() == Some(VERSION)).then_some(());
+            self.expect(&path, "version 1 of this object", version, known);
+        }
+    }
+
     fn queue(&mut self, direction: Direction, fallback: &QueueState) -> QueueState {
         let section = direction.as_str();
         let rate = self.rate(&[section, "current_rate"]);
@@ -151,11 +162,20 @@ impl<'a> Fields<'a> {
         self.millis(&["wanctl", "previous_load_rtt"], load)
     }
 
+    /// Newer files of the Python wanctl have the zones as well, under names of their own.
     fn zone(&mut self, direction: Direction) -> Option<Zone> {
-        let path = ["wanctl", "last_zones", direction.as_str()];
-        let value = self.find(&path)?;
+        let theirs = match direction {
+            Direction::Download => "dl_state",
+            Direction::Upload => "ul_state",
+        };
+        self.zone_at(&["wanctl", "last_zones", direction.as_str()])
+            .or_else(|| self.zone_at(&["congestion", theirs]))
+    }
+
+    fn zone_at(&mut self, path: &[&str]) -> Option<Zone> {
+        let value = self.find(path)?;
         let zone = serde_json::from_value(value.clone()).ok();
-        self.expect(&path, "GREEN, YELLOW, SOFT_RED or RED", value, zone)
+        self.expect(path, "GREEN, YELLOW, SOFT_RED or RED", value, zone)
     }
 
     fn time(&mut self) -> Option<WallTime> {
@@ -259,6 +279,7 @@ mod tests {
         let text = r#"{"download":{"green_streak":2,"soft_red_streak":0,"red_streak":0,
             "current_rate":750000000},"ewma":{"baseline_rtt":24.1,"load_rtt":25.0},
             "last_applied":{"dl_rate":750000000,"ul_rate":null},
+            "congestion":{"dl_state":"GREEN","ul_state":"YELLOW"},
             "timestamp":"2026-01-01T00:00:00.000000"}"#;
         let (read, problems) = StateImage::from_json(text, &defaults()).unwrap();
         assert_eq!(problems, []);
@@ -267,10 +288,7 @@ mod tests {
             read.controller.queues.download.rate.truncate(),
             Bps::from_mbps(750)
         );
-        assert_eq!(
-            read.controller.queues.upload,
-            defaults().controller.queues.upload
-        );
+        assert_eq!(read.controller.queues.upload.last_zone, Zone::Yellow);
         assert_eq!(read.controller.previous_load, Millis::new(25.0).unwrap());
         assert_eq!(
             read.applied,

@@ -155,6 +155,17 @@ mod tests {
         attempts: Mutex<Vec<StateImage>>,
     }
 
+    impl Disk {
+        fn rates(&self) -> Vec<f64> {
+            let attempts = self.attempts.lock().unwrap();
+            let rate = |image: &StateImage| image.controller.queues.download.rate;
+            attempts
+                .iter()
+                .map(|image| rate(image).truncate().as_mbps())
+                .collect()
+        }
+    }
+
     #[async_trait]
     impl StateStore for Disk {
         async fn save(&self, image: &StateImage) -> std::io::Result<()> {
@@ -183,20 +194,46 @@ mod tests {
         assert_eq!(disk.attempts.lock().unwrap().len(), 6);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_rate_is_stored_within_a_second_and_the_newest_wins() {
+        let disk = Arc::new(Disk::default());
+        let (images, stored) = watch::channel(Some(image()));
+        let keeper = keeper(&disk, stored);
+        let shutdown = CancellationToken::new();
+        let change = async {
+            for (pause, rate) in [(600, 40.0), (100, 30.0), (100, 25.0)] {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                let mut changed = image();
+                changed.controller.queues.download.rate = RateBound::from_mbps(rate).unwrap();
+                images.send_replace(Some(changed));
+            }
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            let rates = disk.rates();
+            shutdown.cancel();
+            rates
+        };
+        let ((), rates) = tokio::join!(keeper.run(shutdown.clone()), change);
+        assert_eq!(rates, [20.0, 40.0, 25.0]);
+    }
+
     async fn keep(disk: &Arc<Disk>, time: Duration) {
         let (_images, stored) = watch::channel(Some(image()));
-        let keeper = StateKeeper {
-            wan: "wan".to_owned(),
-            clock: Clock::system(),
-            store: disk.clone(),
-            images: stored,
-        };
+        let keeper = keeper(disk, stored);
         let shutdown = CancellationToken::new();
         let stop = async {
             tokio::time::sleep(time).await;
             shutdown.cancel();
         };
         tokio::join!(keeper.run(shutdown.clone()), stop);
+    }
+
+    fn keeper(disk: &Arc<Disk>, images: watch::Receiver<Option<StateImage>>) -> StateKeeper {
+        StateKeeper {
+            wan: "wan".to_owned(),
+            clock: Clock::system(),
+            store: disk.clone(),
+            images,
+        }
     }
 
     fn image() -> StateImage {

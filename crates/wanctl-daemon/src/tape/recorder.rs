@@ -94,14 +94,16 @@ impl TapeRecorder {
             config: controller.config().clone(),
             state: controller.state(),
         });
-        if self.lines.send(Message::Line(Box::new(header))).is_err() {
-            warn!(%wan, "the recording has stopped; this WAN is not recorded");
+        let header = Message::Line(Box::new(header));
+        let missing = self.lines.try_send(header).is_err();
+        if missing {
+            warn!(%wan, "the recording is full or has stopped; this WAN's part cannot be replayed");
         }
         Tape {
             lines: self.lines.clone(),
             source: Arc::new(Source {
                 wan: wan.clone(),
-                lost: AtomicU64::new(0),
+                lost: AtomicU64::new(u64::from(missing)),
             }),
         }
     }

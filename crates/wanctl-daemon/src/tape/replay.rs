@@ -118,7 +118,8 @@ pub fn replay(tape: impl BufRead) -> Result<Replay, ReplayError> {
         match parsed.map_err(|source| ReplayError::Malformed { line, source })? {
             Line::Header(header) => {
                 let wan = header.wan.clone();
-                players.insert(wan, Player::new(header, line)?);
+                let earlier = players.remove(&wan).map(|player: Player| player.result);
+                players.insert(wan, Player::new(header, line, earlier)?);
             }
             Line::Step(step) => match players.get_mut(&step.wan) {
                 Some(player) => player.play(&step, line),
@@ -148,7 +149,9 @@ struct Player {
 }
 
 impl Player {
-    fn new(header: Header<'_>, line: u64) -> Result<Self, ReplayError> {
+    /// A WAN that was started again within one recording has several headers; `earlier` is what
+    /// came before.
+    fn new(header: Header<'_>, line: u64, earlier: Option<WanReplay>) -> Result<Self, ReplayError> {
         if header.format != FORMAT {
             let found = header.format;
             return Err(ReplayError::Format { line, found });
@@ -157,13 +160,13 @@ impl Player {
         controller.restore(header.state);
         Ok(Self {
             controller,
-            result: WanReplay {
+            result: earlier.unwrap_or_else(|| WanReplay {
                 version: header.version.into_owned(),
                 steps: 0,
                 diverged: 0,
                 first_divergence: None,
                 last: None,
-            },
+            }),
         })
     }
 
@@ -187,4 +190,117 @@ impl Player {
 /// Equality of floats would let `-0.0` pass for `0.0`; their shortest texts do not.
 fn same_bits(a: &Decision, b: &Decision) -> bool {
     a == b && format!("{a:?}") == format!("{b:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use wanctl_controller::{
+        Alpha, BaselineConfig, ControllerConfig, ControllerState, Factor, Floors, Observation,
+        QueueConfig, Threshold, Thresholds,
+    };
+    use wanctl_types::{Millis, PerDirection, RateBound};
+
+    use super::*;
+
+    #[test]
+    fn a_difference_before_a_restart_is_not_forgotten() {
+        let mut wrong = step();
+        wrong.decision.baseline = Millis::new(99.0).unwrap();
+        let tape = text(&[header(), Line::Step(wrong), header(), Line::Step(step())]);
+        let result = replay(tape.as_bytes()).unwrap();
+        assert!(!result.agrees());
+        let wan = result.wans.values().next().unwrap();
+        assert_eq!((wan.steps, wan.diverged), (2, 1));
+    }
+
+    #[test]
+    fn a_gap_ends_the_replay_with_its_size() {
+        let lost = Line::Lost {
+            wan: wan(),
+            steps: 3,
+        };
+        let tape = text(&[header(), Line::Step(step()), lost]);
+        let error = replay(tape.as_bytes()).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ReplayError::Lost {
+                    line: 3,
+                    steps: 3,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_tape_is_refused_with_its_line() {
+        let cut = text(&[header()]) + "{\"step\":";
+        for (tape, message) in [
+            ("", "no step"),
+            ("hello\n", "line 1"),
+            (cut.as_str(), "line 2"),
+            (text(&[Line::Step(step())]).as_str(), "before its header"),
+        ] {
+            let error = replay(tape.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    fn text(lines: &[Line<'_>]) -> String {
+        lines
+            .iter()
+            .map(|line| serde_json::to_string(line).unwrap() + "\n")
+            .collect()
+    }
+
+    fn header() -> Line<'static> {
+        Line::Header(Header {
+            format: FORMAT,
+            version: Cow::Borrowed("test"),
+            wan: wan(),
+            config: config(),
+            state: ControllerState::initial(&config()),
+        })
+    }
+
+    fn step() -> Step {
+        let observation = Observation::default();
+        let now = Timestamp::ZERO;
+        let decision = Controller::new(config()).step(now, &observation);
+        Step {
+            wan: wan(),
+            now,
+            observation,
+            decision,
+        }
+    }
+
+    fn wan() -> WanName {
+        WanName::new("test").unwrap()
+    }
+
+    fn config() -> ControllerConfig {
+        let bound = |mbps| RateBound::from_mbps(mbps).unwrap();
+        let factor = Factor::new(0.9).unwrap();
+        let floors = Floors::uniform(bound(1.0));
+        let queue = QueueConfig::new(floors, bound(9.0), bound(1.0), factor, factor).unwrap();
+        let [target, warn, hard_red] = [5, 10, 20].map(Threshold::from_integer);
+        let baseline = BaselineConfig {
+            initial: Millis::new(20.0).unwrap(),
+            alpha: Alpha::new(0.1).unwrap(),
+            update_threshold: Millis::new(3.0).unwrap(),
+            min: Millis::new(1.0).unwrap(),
+            max: Millis::new(100.0).unwrap(),
+        };
+        ControllerConfig::new(
+            PerDirection::new(queue, queue),
+            Thresholds::new(target, warn, hard_red).unwrap(),
+            baseline,
+            Alpha::new(0.5).unwrap(),
+        )
+    }
 }

@@ -1,6 +1,7 @@
 //! Where the results of a step go. Nothing here waits.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use wanctl_controller::{Controller, ControllerState, Decision, Observation, Outcome};
@@ -9,15 +10,19 @@ use wanctl_storage::{CycleRecord, ReasonText, Recorded};
 use wanctl_telemetry::{
     CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot, RouterState, WanSnapshot,
 };
-use wanctl_types::{Bps, Direction, Millis, PerDirection, Timestamp, WanName};
+use wanctl_types::{Bps, Direction, PerDirection, Timestamp, WanName};
 
 use super::Probing;
 use super::journal::{Journal, Totals};
+use super::work::WorkWindow;
 use crate::clock::Clock;
 use crate::ports::History;
 use crate::router_task::RouterStatus;
 use crate::state::StateImage;
 use crate::tape::Tape;
+
+/// Control steps from one look at the loop's own work to the next: a second.
+const STEPS_PER_WORK_CHECK: u64 = 20;
 
 /// The loop's ends of all channels.
 pub(crate) struct Outputs {
@@ -32,6 +37,7 @@ pub(crate) struct Outputs {
     consecutive_failures: u32,
     last_outcome: Option<Outcome>,
     last_completed: Option<Timestamp>,
+    work_p99: Duration,
 }
 
 impl Outputs {
@@ -53,6 +59,14 @@ impl Outputs {
             consecutive_failures: 0,
             last_outcome: None,
             last_completed: None,
+            work_p99: Duration::ZERO,
+        }
+    }
+
+    /// Looks, about once a second, at how long the loop's turns take.
+    pub(crate) fn note_work(&mut self, work: &mut WorkWindow) {
+        if self.steps().is_multiple_of(STEPS_PER_WORK_CHECK) {
+            self.work_p99 = work.p99();
         }
     }
 
@@ -67,7 +81,9 @@ impl Outputs {
         probing: &Probing,
     ) {
         self.count(now, decision.outcome);
-        self.send_limits(decision.rates());
+        if decision.outcome == Outcome::Completed {
+            self.send_limits(decision.rates());
+        }
         self.record(clock, decision);
         if let Some(tape) = &self.tape {
             tape.step(now, observation, decision);
@@ -218,6 +234,7 @@ impl Outputs {
             refresh_reflectors(&mut snapshot.reflectors, probing.reflectors());
             refresh_router(&mut snapshot.router, &router);
             snapshot.cycle_duration = clock.now().saturating_since(now);
+            snapshot.cycle_p99 = self.work_p99;
         });
     }
 }
@@ -242,7 +259,8 @@ pub fn initial_snapshot(name: &WanName, state: &ControllerState) -> WanSnapshot 
         last_step: None,
         last_completed: None,
         counters: CycleCounters::default(),
-        cycle_duration: Millis::ZERO.to_duration(),
+        cycle_duration: Duration::ZERO,
+        cycle_p99: Duration::ZERO,
         reflectors: Vec::new(),
         router: RouterSnapshot::default(),
     }

@@ -1,6 +1,7 @@
 //! The probes of one WAN: schedule, socket and what came of them.
 
 use std::future::poll_fn;
+use std::task::Poll;
 
 use tracing::debug;
 use wanctl_controller::{Observation, ReflectorObservation};
@@ -10,7 +11,11 @@ use wanctl_types::Timestamp;
 
 use crate::chain::chain;
 use crate::clock::Clock;
+use crate::ports::Refreshed;
 use crate::ticker::Ticker;
+
+/// Answers that are taken in one go: a second of eight reflectors, and some.
+const MOST_WAITING: usize = 256;
 
 /// Sends rounds on absolute deadlines and turns closed ones into observations.
 pub(crate) struct Probing {
@@ -18,7 +23,8 @@ pub(crate) struct Probing {
     rounds: Rounds,
     ticker: Ticker,
     reflectors: Vec<ReflectorSnapshot>,
-    receive_failures: u64,
+    /// While receiving fails, the next attempt.
+    muted_until: Option<Timestamp>,
 }
 
 impl Probing {
@@ -45,7 +51,7 @@ impl Probing {
             rounds,
             ticker,
             reflectors,
-            receive_failures: 0,
+            muted_until: None,
         }
     }
 
@@ -71,13 +77,33 @@ impl Probing {
         close.map_or(tick, |(at, _)| at.min(tick))
     }
 
-    /// The next packet that claims to be an answer.
-    pub(crate) async fn receive(&mut self) -> Result<Received, wanctl_probe::Error> {
+    /// The next packet that claims to be an answer. Waits for ever while receiving has just
+    /// failed, so that a broken socket does not make the loop spin.
+    pub(crate) async fn receive(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Received, wanctl_probe::Error> {
+        if self.muted_until.is_some_and(|until| now < until) {
+            return std::future::pending().await;
+        }
         poll_fn(|cx| self.transport.poll_receive(cx)).await
+    }
+
+    /// Matches every answer that is already here: after a stall a round must not close over the
+    /// heads of answers that came in time. Whatever fails here fails again when it is waited for.
+    pub(crate) async fn accept_waiting(&mut self, clock: &Clock) {
+        for _ in 0..MOST_WAITING {
+            let polled = poll_fn(|cx| Poll::Ready(self.transport.poll_receive(cx))).await;
+            match polled {
+                Poll::Ready(Ok(reply)) => self.accept(clock, &reply),
+                Poll::Ready(Err(_)) | Poll::Pending => return,
+            }
+        }
     }
 
     /// Matches an answer to its probe. One that matches none changes nothing.
     pub(crate) fn accept(&mut self, clock: &Clock, reply: &Received) {
+        self.muted_until = None;
         let received_at = clock.ago(reply.waited);
         match self.rounds.handle_reply(reply, received_at) {
             Ok(sample) => {
@@ -90,10 +116,25 @@ impl Probing {
         }
     }
 
-    /// Returns how often receiving has failed so far.
-    pub(crate) fn count_receive_failure(&mut self) -> u64 {
-        self.receive_failures += 1;
-        self.receive_failures
+    /// Receiving failed: the next attempt is made with the next round. True when it had not
+    /// failed before.
+    pub(crate) fn mute(&mut self) -> bool {
+        let until = self.ticker.deadline();
+        self.muted_until.replace(until).is_none()
+    }
+
+    /// Goes on with new addresses and a new socket. What is outstanding is lost.
+    ///
+    /// # Errors
+    ///
+    /// No address; nothing changes then.
+    pub(crate) fn renew(&mut self, renewed: Refreshed) -> Result<(), wanctl_probe::Error> {
+        let mut targets = renewed.targets;
+        targets.truncate(self.rounds.targets().len());
+        self.rounds.retarget(targets)?;
+        self.transport = renewed.transport;
+        self.muted_until = None;
+        Ok(())
     }
 
     /// The next round that is over.

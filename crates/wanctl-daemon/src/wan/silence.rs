@@ -20,7 +20,7 @@ pub(crate) struct Silence {
     running: Option<Check>,
     last_start: Option<Timestamp>,
     last_found: Option<Kind>,
-    silent: bool,
+    since: Option<Timestamp>,
 }
 
 /// What a check found, without its numbers.
@@ -41,7 +41,7 @@ impl Silence {
             running: None,
             last_start: None,
             last_found: None,
-            silent: false,
+            since: None,
         }
     }
 
@@ -53,8 +53,8 @@ impl Silence {
     /// A round closed without an answer: starts a check unless one is running or ran just now.
     /// True when this is how the silence began.
     pub(crate) fn begin_check(&mut self, now: Timestamp) -> bool {
-        let began = !self.silent;
-        self.silent = true;
+        let began = self.since.is_none();
+        self.since.get_or_insert(now);
         let resting = self
             .last_start
             .is_some_and(|start| now.saturating_since(start) < self.interval);
@@ -70,7 +70,12 @@ impl Silence {
         self.running = None;
         self.last_start = None;
         self.last_found = None;
-        std::mem::take(&mut self.silent)
+        self.since.take().is_some()
+    }
+
+    /// When the silence began; `None` while reflectors answer.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.since
     }
 
     /// The answer of the check under way; waits for ever when there is none.
@@ -83,14 +88,19 @@ impl Silence {
         answer
     }
 
-    /// One log line when a check finds something else than the one before.
-    pub(crate) fn log_change(&mut self, wan: &WanName, found: Reachability) {
+    /// One log line when a check finds something else than the one before, if `may_tell`.
+    pub(crate) fn log_change(
+        &mut self,
+        wan: &WanName,
+        found: Reachability,
+        may_tell: impl FnOnce() -> bool,
+    ) {
         let kind = match found {
             Reachability::Tcp(_) => Kind::Tcp,
             Reachability::GatewayOnly => Kind::GatewayOnly,
             Reachability::Nothing => Kind::Nothing,
         };
-        if self.last_found.replace(kind) == Some(kind) {
+        if self.last_found.replace(kind) == Some(kind) || !may_tell() {
             return;
         }
         match kind {

@@ -1,6 +1,7 @@
 //! Everything of one WAN that runs: the loop, the router task and the state keeper.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use wanctl_types::WanName;
 
 use super::{Outputs, Probing, Silence, WanLoop};
 use crate::clock::Clock;
-use crate::ports::WanPorts;
+use crate::ports::{Refresh, WanPorts};
 use crate::pulse::Pulse;
 use crate::router_task::{RouterStatus, RouterTask};
 use crate::state::StateKeeper;
@@ -126,6 +127,13 @@ impl WanTask {
     #[must_use]
     pub(crate) fn with_pulse(mut self, pulse: Pulse) -> Self {
         self.wan = self.wan.with_pulse(pulse);
+        self
+    }
+
+    /// Looks for the reflectors anew when nothing has answered for a while.
+    #[must_use]
+    pub fn with_refresh(mut self, port: Arc<dyn Refresh>) -> Self {
+        self.wan = self.wan.with_refresh(port);
         self
     }
 

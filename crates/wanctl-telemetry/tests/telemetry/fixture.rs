@@ -71,6 +71,7 @@ fn cable() -> WanSnapshot {
             records_dropped: 12,
         },
         cycle_duration: Duration::from_micros(183),
+        cycle_p99: Duration::from_micros(210),
         reflectors: vec![
             reflector("192.0.2.1", Some(24.5), 37_206, 31),
             reflector("reflector.example", None, 10, 10),
@@ -100,6 +101,7 @@ fn dsl() -> WanSnapshot {
         last_completed: Some(ago(20)),
         counters: CycleCounters::default(),
         cycle_duration: Duration::ZERO,
+        cycle_p99: Duration::ZERO,
         reflectors: Vec::new(),
         router: RouterSnapshot::default(),
     }
