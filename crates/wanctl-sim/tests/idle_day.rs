@@ -35,7 +35,7 @@ fn a_quiet_hour_is_a_line_a_minute() {
 
 /// The whole of it takes its time: `cargo test -p wanctl-sim --test idle_day -- --ignored`.
 #[test]
-#[ignore = "minutes of work and a gigabyte of memory"]
+#[ignore = "half a minute of work and 600 MB of memory"]
 fn a_quiet_day_is_not_much() {
     let (report, lines) = logged(quiet(86_400), Duration::from_hours(24));
     show("a day", &report, &lines);
