@@ -4,6 +4,10 @@
 
 PREFIX=wl$$
 
+# Every tool in use, with the Debian package that has it.
+TOOLS=(iperf3:iperf3 ping:iputils-ping ip:iproute2 tc:iproute2 ss:iproute2 ethtool:ethtool jq:jq awk:mawk
+  curl:curl setsid:util-linux)
+
 require_root() {
   [[ $EUID -eq 0 ]] || fail "not root; network namespaces and TUN devices need it (try: sudo $0)"
   [[ -c /dev/net/tun ]] || fail "no /dev/net/tun; load the tun module or pass the device into the container"
@@ -12,11 +16,10 @@ require_root() {
   ip netns del "$PREFIX-try"
 }
 
-# require_tools: every tool that is missing, with the Debian package that has it.
+# require_tools: names all that are missing at once, and what to install.
 require_tools() {
   local pair missing=() packages=()
-  for pair in iperf3:iperf3 ping:iputils-ping ip:iproute2 tc:iproute2 ss:iproute2 ethtool:ethtool jq:jq \
-    awk:mawk curl:curl setsid:util-linux; do
+  for pair in "${TOOLS[@]}"; do
     command -v "${pair%%:*}" >/dev/null && continue
     missing+=("${pair%%:*}")
     packages+=("${pair##*:}")
