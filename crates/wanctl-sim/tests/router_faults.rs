@@ -1,6 +1,10 @@
 //! Whatever happens to the router, control never stops, requests stay few, and the right rates
 //! are back soon after.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::ops::Range;
 use std::time::Duration;
@@ -129,7 +133,7 @@ fn writes_that_are_only_said_to_be_carried_out_are_found_out_by_reading() {
 #[test]
 fn a_rate_that_somebody_else_set_is_noticed_and_set_again() {
     for foreign in [5, 900] {
-        let at = Duration::from_secs(120);
+        let at = Duration::from_mins(2);
         let report = run(RouterScript::edit(at, both(foreign)));
         assert_control_never_stopped(&report);
         assert_eq!(limits_at(&report, at), both(foreign));

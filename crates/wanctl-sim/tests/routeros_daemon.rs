@@ -265,13 +265,11 @@ impl Transport for Echo {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Received, wanctl_probe::Error>> {
-        match self.answers.pop_front() {
-            Some(answer) => Poll::Ready(Ok(answer)),
-            None => {
-                self.waiting = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if let Some(answer) = self.answers.pop_front() {
+            return Poll::Ready(Ok(answer));
         }
+        self.waiting = Some(cx.waker().clone());
+        Poll::Pending
     }
 }
 
