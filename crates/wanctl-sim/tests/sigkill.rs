@@ -152,6 +152,8 @@ fn check_database(path: &Path, context: &str) -> u64 {
 fn check_files(directory: &Path, context: &str) {
     let known = [
         "metrics.db",
+        // Left by a kill while the file was made; SQLite rolls it back.
+        "metrics.db-journal",
         "metrics.db-wal",
         "metrics.db-shm",
         "state.json",
