@@ -117,7 +117,7 @@ impl WanLoop {
             self.probing.accept_waiting(&self.clock).await;
             let now = self.clock.now();
             self.pulse.beat(now);
-            self.probing.tick(now);
+            self.probing.tick(&self.clock, now);
             while let Some(round) = self.probing.poll_closed(now) {
                 self.close(now, &round);
             }

@@ -72,6 +72,7 @@ fn busy(every: u64, length: u64) -> Schedule<Demand> {
 
 fn undated(mut record: CycleRecord) -> CycleRecord {
     record.time = WallTime::default();
+    record.clock_set = true;
     record
 }
 

@@ -13,6 +13,9 @@ use crate::{ReasonText, labels, names};
 pub struct CycleRecord {
     /// When the cycle was decided.
     pub time: WallTime,
+    /// Whether the system clock had been set by then. Rows of a cycle that is dated by a clock not
+    /// yet set carry the label `"clock": "unset"`.
+    pub clock_set: bool,
     /// Measured round-trip time, not smoothed.
     pub rtt: Millis,
     /// Round-trip time of the idle link.
@@ -32,13 +35,18 @@ impl CycleRecord {
     pub(crate) fn samples(&self) -> [(&'static str, f64, Option<&'static str>); 6] {
         let rates = self.rates.map(Bps::as_mbps);
         let zone = f64::from(self.zones.download.code());
+        let (plain, state) = if self.clock_set {
+            (None, labels::CYCLE_STATE)
+        } else {
+            (Some(labels::CLOCK_UNSET), labels::CYCLE_STATE_CLOCK_UNSET)
+        };
         [
-            (names::RTT_MS, self.rtt.get(), None),
-            (names::RTT_BASELINE_MS, self.baseline.get(), None),
-            (names::RTT_DELTA_MS, self.delta.get(), None),
-            (names::RATE_DOWNLOAD_MBPS, rates.download, None),
-            (names::RATE_UPLOAD_MBPS, rates.upload, None),
-            (names::STATE, zone, Some(labels::CYCLE_STATE)),
+            (names::RTT_MS, self.rtt.get(), plain),
+            (names::RTT_BASELINE_MS, self.baseline.get(), plain),
+            (names::RTT_DELTA_MS, self.delta.get(), plain),
+            (names::RATE_DOWNLOAD_MBPS, rates.download, plain),
+            (names::RATE_UPLOAD_MBPS, rates.upload, plain),
+            (names::STATE, zone, Some(state)),
         ]
     }
 

@@ -61,11 +61,22 @@ impl Serialize for Labels {
 /// Labels of the zone of a cycle, which is recorded for download alone.
 pub(crate) const CYCLE_STATE: &str = r#"{"direction": "download"}"#;
 
+/// Labels of a row that was dated by a clock not yet set.
+pub(crate) const CLOCK_UNSET: &str = r#"{"clock": "unset"}"#;
+
+/// As [`CYCLE_STATE`], dated by a clock not yet set.
+pub(crate) const CYCLE_STATE_CLOCK_UNSET: &str = r#"{"direction": "download", "clock": "unset"}"#;
+
 /// Labels of a zone change.
-pub(crate) fn of_transition(direction: Direction, reason: &ReasonText) -> Labels {
-    Labels::new()
+pub(crate) fn of_transition(direction: Direction, reason: &ReasonText, clock_set: bool) -> Labels {
+    let labels = Labels::new()
         .with("direction", direction.as_str())
-        .with("reason", reason.as_str())
+        .with("reason", reason.as_str());
+    if clock_set {
+        labels
+    } else {
+        labels.with("clock", "unset")
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +90,7 @@ mod tests {
     fn labels_of_a_zone_change_are_byte_equal_to_the_reference() {
         let reason = ReasonText::format("RTT delta 25.3ms exceeded soft_red threshold 15ms");
         assert_eq!(
-            of_transition(Direction::Download, &reason)
+            of_transition(Direction::Download, &reason, true)
                 .to_json()
                 .unwrap(),
             r#"{"direction": "download", "reason": "RTT delta 25.3ms exceeded soft_red threshold 15ms"}"#
@@ -90,6 +101,12 @@ mod tests {
     fn labels_of_a_cycle_are_what_the_encoder_gives() {
         let encoded = Labels::new().with("direction", "download").to_json();
         assert_eq!(encoded.as_deref(), Some(CYCLE_STATE));
+        let unset = Labels::new().with("clock", "unset").to_json();
+        assert_eq!(unset.as_deref(), Some(CLOCK_UNSET));
+        let both = Labels::new()
+            .with("direction", "download")
+            .with("clock", "unset");
+        assert_eq!(both.to_json().as_deref(), Some(CYCLE_STATE_CLOCK_UNSET));
     }
 
     #[test]

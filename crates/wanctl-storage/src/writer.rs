@@ -256,7 +256,7 @@ fn insert_cycle(
         insert.execute(params![seconds, wan, name, value, labels, raw])?;
     }
     for (direction, zone, reason) in record.changes() {
-        let labels = labels::of_transition(direction, reason).to_json();
+        let labels = labels::of_transition(direction, reason, record.clock_set).to_json();
         insert.execute(params![
             seconds,
             wan,

@@ -45,6 +45,7 @@ fn everything(path: &Path) -> Vec<Row> {
 
 fn cycle() -> CycleRecord {
     CycleRecord {
+        clock_set: true,
         time: at(NOON),
         rtt: Millis::saturating(48.25),
         baseline: Millis::saturating(22.5),
@@ -84,6 +85,28 @@ fn a_cycle_is_six_rows_in_a_fixed_order() {
         assert_eq!(row.wan_name, "Cable-1");
         assert_eq!(row.granularity, "raw");
     }
+}
+
+#[test]
+fn rows_dated_by_a_clock_not_yet_set_are_marked() {
+    let (_directory, path) = database();
+    let mut record = cycle();
+    record.clock_set = false;
+    record.transitions.upload = Some(ReasonText::format("x"));
+
+    let mut writer = Writer::open(&path).unwrap();
+    writer.write_cycles(&[(Arc::new(wan()), record)]).unwrap();
+
+    let rows = everything(&path);
+    let labels: Vec<_> = rows
+        .iter()
+        .rev()
+        .map(|row| columns(row).2.unwrap())
+        .collect();
+    let plain = r#"{"clock": "unset"}"#;
+    let state = r#"{"direction": "download", "clock": "unset"}"#;
+    let change = r#"{"direction": "upload", "reason": "x", "clock": "unset"}"#;
+    assert_eq!(labels, [plain, plain, plain, plain, plain, state, change]);
 }
 
 #[test]

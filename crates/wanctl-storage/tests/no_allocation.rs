@@ -61,6 +61,7 @@ fn cycle(number: u32) -> CycleRecord {
         15.0
     ));
     CycleRecord {
+        clock_set: true,
         time: WallTime::from_unix_millis(i64::from(number)),
         rtt: Millis::saturating(delta),
         baseline: Millis::saturating(20.0),

@@ -43,6 +43,7 @@ fn config(path: &Path) -> StorageConfig {
 
 fn cycle(number: u32) -> CycleRecord {
     CycleRecord {
+        clock_set: true,
         time: WallTime::from_unix_millis(1_700_000_000_000 + i64::from(number) * 50),
         rtt: Millis::saturating(f64::from(number)),
         baseline: Millis::saturating(20.0),

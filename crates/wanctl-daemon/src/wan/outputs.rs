@@ -151,6 +151,7 @@ impl Outputs {
         let directions = &decision.directions;
         let recorded = history.record(CycleRecord {
             time: clock.wall(),
+            clock_set: clock.wall_is_set(),
             rtt,
             baseline: decision.baseline,
             delta: decision.delta(),

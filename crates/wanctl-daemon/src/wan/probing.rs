@@ -56,16 +56,17 @@ impl Probing {
     }
 
     /// Opens a round if one is due.
-    pub(crate) fn tick(&mut self, now: Timestamp) {
+    pub(crate) fn tick(&mut self, clock: &Clock, now: Timestamp) {
         if !self.ticker.take(now) {
             return;
         }
         let requests = self.rounds.open_round(now);
         for (request, reflector) in requests.iter().zip(&mut self.reflectors) {
             reflector.sent += 1;
-            if let Err(error) = self.transport.send(request) {
+            let request = self.rounds.restamp(request, clock.now());
+            if let Err(error) = self.transport.send(&request) {
                 debug!(error = %chain(&error), "a probe was not sent");
-                self.rounds.handle_send_failure(request, now);
+                self.rounds.handle_send_failure(&request, now);
             }
         }
     }
