@@ -133,7 +133,7 @@ impl Daemon {
         let first = self.wans.first().ok_or(DaemonError::NoWan)?;
         let _locks = self.lock()?;
         let recording = self.recording()?;
-        let histories = Histories::start(&self.wans)?;
+        let histories = Histories::start(&self.wans, self.clock.wall())?;
         let endpoints = Endpoints::start(&first.telemetry, &self.snapshots).await;
         let publisher = Publisher::new(
             self.clock.clone(),

@@ -21,7 +21,6 @@ use wanctl_daemon::{Clock, Daemon, DaemonOptions};
 use wanctl_storage::{Query, Reader};
 use wanctl_types::{Bps, Millis, PerDirection, QueueName, Timestamp, WallTime, Zone};
 
-use crate::virtual_wan::VIRTUAL_EPOCH;
 use crate::{
     DelayStats, Demand, Error, Link, Plant, RouterOs, RouterOsServer, Scenario, UdpReflector,
 };
@@ -122,7 +121,8 @@ impl Demo {
         directory: &Path,
         watcher: Option<mpsc::UnboundedSender<DemoSample>>,
     ) -> Result<DemoRun, Error> {
-        let clock = Clock::simulated(self.speed, VIRTUAL_EPOCH);
+        // Dated like everything else on this machine, or retention would find the records old.
+        let clock = Clock::simulated(self.speed, Clock::system().wall());
         let stage = self.stage(&clock).await?;
         let settings = Settings::new(mode, stage.server.address(), directory);
         let config = settings.load()?;

@@ -25,7 +25,7 @@ const LANES: u64 = 4;
 const KILLS_OF_ONE_FILE: u64 = 10;
 
 /// Commits come each half second; the rest is for a machine that is busy with other tests.
-const MOST_LOST: Duration = Duration::from_secs(2);
+const MOST_LOST: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_killed_recorder_loses_at_most_its_last_moments_and_never_its_rates() {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 use wanctl_types::{WallTime, WanName};
 
-use crate::{ConfigSnapshot, CycleRecord, Error, StorageConfig, Writer, clock};
+use crate::{ConfigSnapshot, CycleRecord, Error, StorageConfig, Writer};
 
 mod backoff;
 mod upkeep;
@@ -164,15 +164,15 @@ impl CycleSink {
         }
     }
 
-    /// Hands over the configuration in effect from now on. Takes a lock and allocates, so it has
+    /// Hands over the configuration in effect from `time` on. Takes a lock and allocates, so it has
     /// its place at start and reload, not in a cycle.
-    pub fn snapshot(&self, snapshot: ConfigSnapshot) {
+    pub fn snapshot(&self, time: WallTime, snapshot: ConfigSnapshot) {
         let mut waiting = self.shared.snapshots();
         if waiting.len() >= SNAPSHOTS {
             waiting.pop_front();
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        waiting.push_back((Arc::clone(&self.wan), clock::now(), snapshot));
+        waiting.push_back((Arc::clone(&self.wan), time, snapshot));
     }
 
     /// The WAN whose cycles it takes.

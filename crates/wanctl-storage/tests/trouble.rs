@@ -141,11 +141,14 @@ fn a_configuration_comes_before_the_cycles_after_it() {
     let (_directory, path) = database();
     let recorder = Recorder::start(config(&path)).unwrap();
     let sink = recorder.handle(wan("cable"));
-    sink.snapshot(ConfigSnapshot {
-        trigger: Trigger::Startup,
-        autorate: Some(AutorateSnapshot::default()),
-        steering: None,
-    });
+    sink.snapshot(
+        WallTime::from_unix_millis(1_800_000_000_000),
+        ConfigSnapshot {
+            trigger: Trigger::Startup,
+            autorate: Some(AutorateSnapshot::default()),
+            steering: None,
+        },
+    );
     let mut record = cycle(1);
     record.transitions.upload = Some(ReasonText::format("why"));
     sink.record(record);

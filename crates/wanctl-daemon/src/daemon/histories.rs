@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
 use wanctl_storage::{CycleSink, Recorder, RecorderStats};
 use wanctl_telemetry::HistorySnapshot;
+use wanctl_types::WallTime;
 
 /// Where the Python wanctl keeps its history.
 const USUAL_PATH: &str = "/var/lib/wanctl/metrics.db";
@@ -20,8 +21,8 @@ pub(super) struct Histories {
 }
 
 impl Histories {
-    /// Starts one writer per file and records each WAN's configuration.
-    pub(super) fn start(wans: &[WanConfig]) -> Result<Self, wanctl_storage::Error> {
+    /// Starts one writer per file and records each WAN's configuration, in effect from `now` on.
+    pub(super) fn start(wans: &[WanConfig], now: WallTime) -> Result<Self, wanctl_storage::Error> {
         let mut recorders = BTreeMap::new();
         for wan in wans {
             let Some(storage) = &wan.storage else {
@@ -36,7 +37,7 @@ impl Histories {
         let histories = Self { recorders };
         for wan in wans {
             if let Some(sink) = histories.sink(wan) {
-                sink.snapshot(wan.snapshot.clone());
+                sink.snapshot(now, wan.snapshot.clone());
             }
         }
         Ok(histories)

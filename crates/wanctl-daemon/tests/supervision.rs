@@ -1,0 +1,248 @@
+//! One WAN's trouble stays that WAN's.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::IpAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
+use wanctl_config::WanConfig;
+use wanctl_daemon::{Clock, Daemon, DaemonOptions, World, WorldError};
+use wanctl_probe::{EchoRequest, ProbeConfig, Received, ReserveAnswer, ReserveChecks, Transport};
+use wanctl_router::{
+    Applied, Backend, Capabilities, Counters, Error, Limits, Outcome, QueueCounters, RouterOsConfig,
+};
+use wanctl_types::{Bps, PerDirection, WallTime};
+
+/// The reflector whose transport panics.
+const CURSED: &str = "192.0.2.66";
+/// How often it does before it behaves.
+const PANICS: u32 = 2;
+/// Probes it sends before it panics.
+const PROBES_BEFORE: u32 = 40;
+const RTT: Duration = Duration::from_millis(20);
+
+#[tokio::test(start_paused = true)]
+async fn a_wan_that_panics_is_started_again_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let wans = vec![
+        config(directory.path(), "steady", "192.0.2.1"),
+        config(directory.path(), "cursed", CURSED),
+    ];
+    let world = Arc::new(TestWorld::default());
+    let clock = Clock::simulated(1.0, WallTime::from_unix_millis(1_800_000_000_000));
+    let daemon = Daemon::new(wans, clock, world.clone(), DaemonOptions::default());
+    let snapshots = daemon.snapshots();
+    let shutdown = CancellationToken::new();
+    let watch = async {
+        // Two panics after 2 s of probing each, pauses of 1 s and 2 s, then good behaviour.
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let seen = snapshots.borrow().clone();
+        shutdown.cancel();
+        seen
+    };
+    let (ended, seen) = tokio::join!(daemon.run(shutdown.clone()), watch);
+
+    assert_eq!(ended.unwrap().incomplete, 0);
+    assert_eq!(world.incarnations.load(Ordering::Relaxed), PANICS + 1);
+    let [steady, cursed] = &seen.wans[..] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(steady.counters.missed_ticks, 0);
+    assert!(
+        (290..=301).contains(&steady.counters.completed),
+        "{steady:?}"
+    );
+    assert!(
+        (100..=180).contains(&cursed.counters.completed),
+        "{cursed:?}"
+    );
+    assert_eq!(cursed.consecutive_failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wan_that_cannot_start_is_tried_again_and_the_end_does_not_wait_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let wans = vec![
+        config(directory.path(), "steady", "192.0.2.1"),
+        config(directory.path(), "lost", "nowhere.invalid"),
+    ];
+    let world = Arc::new(TestWorld::default());
+    let clock = Clock::simulated(1.0, WallTime::from_unix_millis(1_800_000_000_000));
+    let daemon = Daemon::new(wans, clock, world.clone(), DaemonOptions::default());
+    let snapshots = daemon.snapshots();
+    let shutdown = CancellationToken::new();
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let completed = snapshots.borrow().wans[0].counters.completed;
+        let stopped_at = Instant::now();
+        shutdown.cancel();
+        (completed, stopped_at)
+    };
+    let (ended, (completed, stopped_at)) = tokio::join!(daemon.run(shutdown.clone()), watch);
+
+    assert_eq!(ended.unwrap().incomplete, 1);
+    assert!(completed >= 390, "{completed}");
+    // At 0, 1, 3, 7 and 15 s.
+    assert_eq!(world.failed_look_ups.load(Ordering::Relaxed), 5);
+    assert!(
+        stopped_at.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        stopped_at.elapsed()
+    );
+}
+
+#[derive(Default)]
+struct TestWorld {
+    incarnations: AtomicU32,
+    failed_look_ups: AtomicU32,
+}
+
+#[async_trait]
+impl World for TestWorld {
+    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
+        let parsed = config.reflectors.iter().map(|host| host.parse()).collect();
+        let parsed: Result<Vec<IpAddr>, std::net::AddrParseError> = parsed;
+        parsed.map_err(|error| {
+            self.failed_look_ups.fetch_add(1, Ordering::Relaxed);
+            WorldError::Other(Box::new(error))
+        })
+    }
+
+    fn transport(
+        &self,
+        _config: &ProbeConfig,
+        targets: &[IpAddr],
+    ) -> Result<Box<dyn Transport>, WorldError> {
+        let cursed = targets.contains(&CURSED.parse().unwrap());
+        let panics = cursed && self.incarnations.fetch_add(1, Ordering::Relaxed) < PANICS;
+        Ok(Box::new(Echo {
+            probes_left: panics.then_some(PROBES_BEFORE),
+            replies: VecDeque::new(),
+            timer: None,
+        }))
+    }
+
+    fn reserve(&self, _config: &ProbeConfig) -> Arc<dyn ReserveChecks> {
+        Arc::new(NoReserve)
+    }
+
+    fn backend(&self, _config: &RouterOsConfig) -> Result<Arc<dyn Backend>, WorldError> {
+        Ok(Arc::new(Obedient))
+    }
+}
+
+/// Answers every probe after [`RTT`].
+struct Echo {
+    probes_left: Option<u32>,
+    replies: VecDeque<(Instant, Received)>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Transport for Echo {
+    fn send(&mut self, request: &EchoRequest) -> Result<(), wanctl_probe::Error> {
+        if let Some(left) = &mut self.probes_left {
+            *left = left.checked_sub(1).unwrap();
+        }
+        let reply = Received {
+            source: request.target,
+            sequence: request.sequence,
+            nonce: request.nonce,
+            sent_at: request.sent_at,
+            waited: Duration::ZERO,
+        };
+        self.replies.push_back((Instant::now() + RTT, reply));
+        Ok(())
+    }
+
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Received, wanctl_probe::Error>> {
+        let Some((due, reply)) = self.replies.front().copied() else {
+            return Poll::Pending;
+        };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.timer = None;
+        self.replies.pop_front();
+        Poll::Ready(Ok(reply))
+    }
+}
+
+struct NoReserve;
+
+#[async_trait]
+impl ReserveChecks for NoReserve {
+    async fn check(&self) -> ReserveAnswer {
+        ReserveAnswer::Nothing
+    }
+}
+
+/// A router that does as it is told.
+struct Obedient;
+
+#[async_trait]
+impl Backend for Obedient {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(QueueCounters::default(), false, Duration::ZERO)
+    }
+
+    async fn apply(&self, limits: Limits) -> Applied {
+        let taken = |observed| {
+            Ok(Outcome {
+                observed,
+                latency: Duration::ZERO,
+            })
+        };
+        Applied {
+            directions: limits.map(|limit| limit.map(taken)),
+        }
+    }
+
+    async fn observe(&self) -> Result<PerDirection<Bps>, Error> {
+        Ok(PerDirection::new(Bps::from_mbps(60), Bps::from_mbps(12)))
+    }
+
+    async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
+        Ok(PerDirection::default())
+    }
+}
+
+fn config(directory: &Path, name: &str, reflector: &str) -> WanConfig {
+    let directory = directory.display();
+    let text = format!(
+        "
+wan_name: {name}
+router: {{host: 192.0.2.254, user: wanctl, password: x, port: 443, verify_ssl: false}}
+queues: {{download: {name}-down, upload: {name}-up}}
+state_file: '{directory}/{name}.json'
+lock_file: '{directory}/{name}.lock'
+health_check: {{enabled: false}}
+continuous_monitoring:
+  enabled: true
+  baseline_rtt_initial: 20
+  ping_hosts: [{reflector}]
+  download: {{floor_mbps: 10, ceiling_mbps: 60, step_up_mbps: 1, factor_down: 0.85}}
+  upload: {{floor_mbps: 3, ceiling_mbps: 12, step_up_mbps: 1, factor_down: 0.9}}
+  thresholds:
+    target_bloat_ms: 9
+    warn_bloat_ms: 25
+    baseline_time_constant_sec: 30
+    load_time_constant_sec: 0.2
+"
+    );
+    wanctl_config::parse(name, &text, &|_| None).unwrap().config
+}
