@@ -35,7 +35,7 @@
 //! - [`load()`] and [`parse`] give a [`Loaded`] with a [`WanConfig`], or a [`Report`] of
 //!   [`Diagnostic`]s; [`check_together`] checks the files of one process against each other.
 //! - [`Effective`] holds every [`Setting`] in effect and its [`Origin`].
-//! - [`AUTORATE`] is the table of [`Key`]s, [`find`] asks it, [`markdown`] prints it.
+//! - [`AUTORATE`] is the table of [`Key`]s, [`find()`] asks it, [`markdown()`] prints it.
 //! - [`Draft`] writes files.
 
 mod assemble;

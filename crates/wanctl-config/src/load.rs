@@ -48,7 +48,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// As [`load()`].
 pub fn parse(
     source: &str,
     text: &str,

@@ -21,7 +21,7 @@
 //! - [`WanTask`] is one WAN: probes, controller, router and state file.
 //! - [`restore`] makes its controller from the state file, whatever is in it.
 //! - [`World`] makes the ports; [`HostWorld`] those of this machine.
-//! - [`TapeRecorder`] takes down every input of the control step, [`replay`] runs it again.
+//! - [`TapeRecorder`] takes down every input of the control step, [`replay()`] runs it again.
 
 mod chain;
 mod clock;

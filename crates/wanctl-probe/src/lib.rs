@@ -41,7 +41,7 @@
 //! - [`Transport`] is the port through which requests leave; [`EchoSocket`] is the real one.
 //! - [`EchoRepr`] is an echo message on the wire.
 //! - [`ReserveChecks`] is the port for the checks without ICMP; [`Reserve`] makes them.
-//! - [`resolve`] finds addresses, [`validate_host`] says whether a text can have one.
+//! - [`resolve()`] finds addresses, [`validate_host`] says whether a text can have one.
 
 mod config;
 mod entropy;

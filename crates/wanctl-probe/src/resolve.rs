@@ -44,11 +44,11 @@ pub async fn resolve(hosts: &[String]) -> Result<Vec<IpAddr>, Error> {
     resolve_for(hosts, &SourceBinding::default()).await
 }
 
-/// Like [`resolve`], with addresses of the source address' family only.
+/// Like [`resolve()`], with addresses of the source address' family only.
 ///
 /// # Errors
 ///
-/// As [`resolve`], and a host that has no address of that family.
+/// As [`resolve()`], and a host that has no address of that family.
 pub async fn resolve_for(hosts: &[String], binding: &SourceBinding) -> Result<Vec<IpAddr>, Error> {
     let mut addresses = Vec::with_capacity(hosts.len());
     for host in hosts {

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! - [`Ewma`] smooths a stream of samples.
-//! - [`median`] makes one sample of several.
+//! - [`median()`] makes one sample of several.
 
 #![forbid(unsafe_code)]
 
