@@ -44,6 +44,7 @@ fn record(
 ) -> Result<(), Box<dyn Error>> {
     let wan = Arc::new(WanName::new("cable")?);
     let cycle = CycleRecord {
+        clock_set: true,
         time: WallTime::from_unix_millis(START * 1_000),
         rtt: load,
         baseline,
