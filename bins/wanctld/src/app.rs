@@ -121,9 +121,11 @@ async fn drive(args: Args, configs: Vec<WanConfig>, logs: LogGuard) -> anyhow::R
     options.record = args.record;
     options.service = service;
     let daemon = Daemon::new(configs, Clock::system(), Arc::new(HostWorld), options);
-    let ended = daemon.run(shutdown).await?;
+    let ended = daemon.run(shutdown.clone()).await?;
     signals.shutdown().await;
-    Ok(if args.oneshot && ended.incomplete > 0 {
+    // Nobody asked it to stop: whoever supervises it should start it again.
+    let by_itself = !shutdown.is_cancelled();
+    Ok(if by_itself && ended.incomplete > 0 {
         ExitCode::from(FAILURE)
     } else {
         ExitCode::SUCCESS

@@ -165,6 +165,7 @@ fn storage(desk: &mut Desk<'_>) -> Option<Option<StorageConfig>> {
 fn snapshot(values: &Effective) -> ConfigSnapshot {
     let number = |key| values.number(key).and_then(json);
     ConfigSnapshot {
+        clock_set: true,
         trigger: Trigger::Startup,
         autorate: Some(AutorateSnapshot {
             baseline_rtt_initial: number(&key::BASELINE_INITIAL),

@@ -133,7 +133,7 @@ impl Daemon {
         let first = self.wans.first().ok_or(DaemonError::NoWan)?;
         let _locks = self.lock()?;
         let recording = self.recording()?;
-        let histories = Histories::start(&self.wans, self.clock.wall())?;
+        let histories = Histories::start(&self.wans, &self.clock)?;
         let endpoints = Endpoints::start(&first.telemetry, &self.snapshots).await;
         let publisher = Publisher::new(
             self.clock.clone(),
@@ -243,7 +243,11 @@ async fn run_all(
         match ended {
             None => return incomplete,
             Some(Ok(true)) => {}
-            Some(Ok(false) | Err(_)) => incomplete += 1,
+            Some(Ok(false)) => incomplete += 1,
+            Some(Err(error)) => {
+                error!(%error, "a WAN cannot even be started; it is not controlled any more");
+                incomplete += 1;
+            }
         }
     }
 }

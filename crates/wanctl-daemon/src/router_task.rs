@@ -267,7 +267,7 @@ impl RouterTask {
             Err(error) => {
                 self.note_error(Asked::Rates, &error);
                 let failure = Failure::of(&error);
-                if demanded && failure == Failure::Rejection {
+                if demanded && failure == Failure::Rejection && self.has_something_to_write() {
                     // Perhaps only one of the two queues is missing: writing shows it.
                     self.change(Reachability::answered);
                 } else {
@@ -275,6 +275,14 @@ impl RouterTask {
                 }
             }
         }
+    }
+
+    /// Whether a rate is wanted that the router is not known to have. Without one, nothing but a
+    /// reading can show that it is well again.
+    fn has_something_to_write(&self) -> bool {
+        let known = self.ledger.known();
+        let intended = *self.intended.borrow();
+        intended.is_some_and(|wanted| wanted.map(Some) != known)
     }
 
     fn note_drift(&mut self, direction: Direction, drift: Option<Drift>) {

@@ -13,7 +13,7 @@ use wanctl_sim::{
     Demand, Link, LinkConfig, RouterScript, RouterTrouble, Schedule, VIRTUAL_EPOCH, VirtualReport,
     VirtualWan,
 };
-use wanctl_telemetry::{Condition, Snapshot};
+use wanctl_telemetry::{Condition, RouterState, Snapshot};
 use wanctl_types::{Bps, Direction, PerDirection, Timestamp};
 
 /// Length of a run.
@@ -94,6 +94,30 @@ fn a_router_that_rejects_everything_is_asked_ever_less_often() {
         let lost = views_with(&report, Condition::RouterLost);
         assert_eq!(lost, [], "{trouble:?}: it answers");
         assert!(report.snapshot.router.last_error.is_none(), "{trouble:?}");
+    }
+}
+
+#[test]
+fn rejected_readings_on_a_quiet_line_are_not_taken_for_health() {
+    for trouble in [
+        RouterTrouble::Missing(Direction::Upload),
+        RouterTrouble::ServerError,
+        RouterTrouble::Garbled,
+    ] {
+        let report = run_over(idle_line(), RouterScript::fault(FAULT, trouble));
+        assert_control_never_stopped(&report);
+        // The first reading that is rejected comes within 5 s, another at least each 5 s.
+        let settled = FAULT.start + Duration::from_secs(7)..FAULT.end;
+        for (at, view) in &report.views {
+            if settled.contains(&at.since_origin()) {
+                let router = &view.router;
+                assert_ne!(router.state, RouterState::Reachable, "{trouble:?} at {at}");
+                assert!(router.last_error.is_some(), "{trouble:?} at {at}");
+            }
+        }
+        assert!(requests(&report, FAULT).len() <= 40, "{trouble:?}");
+        assert_right_from(&report, FAULT.end + BACK_WITHIN);
+        assert_eq!(report.snapshot.router.state, RouterState::Reachable);
     }
 }
 
@@ -186,11 +210,19 @@ fn a_decrease_does_not_wait_for_a_slow_reading() {
 }
 
 fn run(script: RouterScript) -> VirtualReport {
-    let rates = PerDirection::new(Bps::from_mbps(50), Bps::from_mbps(10));
-    let mut link = LinkConfig::new(rates, Duration::from_millis(20));
+    let mut link = idle_line();
     link.directions.download.demand = Schedule::constant(Demand::Idle)
         .then(BUSY.start, Demand::Greedy { flows: 4 })
         .then(BUSY.end, Demand::Idle);
+    run_over(link, script)
+}
+
+fn idle_line() -> LinkConfig {
+    let rates = PerDirection::new(Bps::from_mbps(50), Bps::from_mbps(10));
+    LinkConfig::new(rates, Duration::from_millis(20))
+}
+
+fn run_over(link: LinkConfig, script: RouterScript) -> VirtualReport {
     let mut wan = VirtualWan::household(7).unwrap();
     wan.router = script;
     wan.run(Link::new(link, 7), RUN, |_| None).unwrap()

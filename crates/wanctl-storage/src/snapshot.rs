@@ -1,6 +1,6 @@
 //! The configuration that was in effect.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Number;
 use wanctl_types::WanName;
 
@@ -15,6 +15,29 @@ pub struct ConfigSnapshot {
     pub autorate: Option<AutorateSnapshot>,
     /// Steering, where it is configured.
     pub steering: Option<SteeringSnapshot>,
+    /// Whether the system clock had been set by then; if not, the labels say `"clock": "unset"`.
+    #[serde(
+        rename = "clock",
+        serialize_with = "unset",
+        skip_serializing_if = "is_set"
+    )]
+    pub clock_set: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls"
+)]
+fn is_set(clock_set: &bool) -> bool {
+    *clock_set
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls"
+)]
+fn unset<S: Serializer>(_: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("unset")
 }
 
 /// Why a configuration was recorded.
@@ -85,6 +108,7 @@ mod tests {
     #[test]
     fn all_three_keys_are_always_there() {
         let snapshot = ConfigSnapshot {
+            clock_set: true,
             trigger: Trigger::Startup,
             autorate: None,
             steering: None,
@@ -93,11 +117,20 @@ mod tests {
             json::encode(&snapshot).unwrap(),
             r#"{"trigger": "startup", "autorate": null, "steering": null}"#
         );
+        let undated = ConfigSnapshot {
+            clock_set: false,
+            ..snapshot
+        };
+        assert_eq!(
+            json::encode(&undated).unwrap(),
+            r#"{"trigger": "startup", "autorate": null, "steering": null, "clock": "unset"}"#
+        );
     }
 
     #[test]
     fn numbers_stay_as_they_were_configured() {
         let snapshot = ConfigSnapshot {
+            clock_set: true,
             trigger: Trigger::Reload,
             autorate: Some(AutorateSnapshot {
                 baseline_rtt_initial: Some(25.into()),

@@ -322,6 +322,7 @@ fn filters_match_exact_names() {
 fn a_configuration_is_one_row_whose_value_is_its_second() {
     let (_directory, path) = database();
     let snapshot = ConfigSnapshot {
+        clock_set: true,
         trigger: Trigger::Manual,
         autorate: None,
         steering: Some(wanctl_storage::SteeringSnapshot {

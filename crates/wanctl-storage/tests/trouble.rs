@@ -144,6 +144,7 @@ fn a_configuration_comes_before_the_cycles_after_it() {
     sink.snapshot(
         WallTime::from_unix_millis(1_800_000_000_000),
         ConfigSnapshot {
+            clock_set: true,
             trigger: Trigger::Startup,
             autorate: Some(AutorateSnapshot::default()),
             steering: None,

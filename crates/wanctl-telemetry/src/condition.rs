@@ -25,7 +25,7 @@ pub enum Condition {
     RouterRefused,
     /// The history falls behind or cannot be written.
     HistoryLagging,
-    /// Fewer than half of the reflectors answered within [`BLIND_AFTER`].
+    /// No more than half of the reflectors answered within [`BLIND_AFTER`].
     ProbeQuorumLost,
 }
 

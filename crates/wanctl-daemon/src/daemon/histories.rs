@@ -10,7 +10,8 @@ use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
 use wanctl_storage::{CycleSink, Recorder, RecorderStats};
 use wanctl_telemetry::HistorySnapshot;
-use wanctl_types::WallTime;
+
+use crate::clock::Clock;
 
 /// Where the Python wanctl keeps its history.
 const USUAL_PATH: &str = "/var/lib/wanctl/metrics.db";
@@ -21,8 +22,8 @@ pub(super) struct Histories {
 }
 
 impl Histories {
-    /// Starts one writer per file and records each WAN's configuration, in effect from `now` on.
-    pub(super) fn start(wans: &[WanConfig], now: WallTime) -> Result<Self, wanctl_storage::Error> {
+    /// Starts one writer per file and records each WAN's configuration, in effect from now on.
+    pub(super) fn start(wans: &[WanConfig], clock: &Clock) -> Result<Self, wanctl_storage::Error> {
         let mut recorders = BTreeMap::new();
         for wan in wans {
             let Some(storage) = &wan.storage else {
@@ -37,7 +38,9 @@ impl Histories {
         let histories = Self { recorders };
         for wan in wans {
             if let Some(sink) = histories.sink(wan) {
-                sink.snapshot(now, wan.snapshot.clone());
+                let mut snapshot = wan.snapshot.clone();
+                snapshot.clock_set = clock.wall_is_set();
+                sink.snapshot(clock.wall(), snapshot);
             }
         }
         Ok(histories)
@@ -100,7 +103,8 @@ impl HistoryWatcher {
             sum.committed += stats.committed;
             sum.dropped += stats.dropped;
             sum.queued += stats.queue_len;
-            sum.last_error = stats.last_error.or(sum.last_error);
+            let trouble = stats.last_error.filter(|_| stats.failing_since.is_some());
+            sum.last_error = trouble.or(sum.last_error);
         }
         Some(sum)
     }

@@ -104,7 +104,7 @@ fn first(wan: &WanConfig) -> watch::Sender<WanSnapshot> {
 mod tests {
     use wanctl_controller::{ControllerState, QueueState};
     use wanctl_telemetry::{Condition, HealthReport, HealthStatus};
-    use wanctl_types::{Millis, PerDirection, RateBound, WallTime, WanName, Zone};
+    use wanctl_types::{Millis, PerDirection, RateBound, WanName, Zone};
 
     use super::super::histories::Histories;
     use super::*;
@@ -120,9 +120,7 @@ mod tests {
             clock: Clock::system(),
             started: Timestamp::ZERO,
             wans: vec![wan],
-            history: Histories::start(&[], WallTime::default())
-                .unwrap()
-                .watcher(),
+            history: Histories::start(&[], &Clock::system()).unwrap().watcher(),
             snapshots: watch::Sender::new(Arc::new(empty())),
         };
         let shown = publisher.snapshots.subscribe();

@@ -111,7 +111,7 @@ impl Supervisor {
         let config = &self.config;
         let targets = self.world.resolve(&config.probe).await?;
         let store = FileStore::new(config.files.state_file.clone());
-        let controller = self.restored(&store);
+        let controller = self.restored(&store).await?;
         let ports = WanPorts {
             transport: self.world.transport(&config.probe, &targets)?,
             reserve: self.world.reserve(&config.probe),
@@ -144,9 +144,15 @@ impl Supervisor {
     }
 
     /// A controller with the stored state, as far as it can be believed.
-    fn restored(&self, store: &FileStore) -> Controller {
+    ///
+    /// The file is read on a thread of its own: a disk that hangs stops no other WAN.
+    async fn restored(&self, store: &FileStore) -> Result<Controller, WorldError> {
         let (wan, file) = (&self.config.name, store.path().display());
-        let restored = restore(&self.config.controller, store);
+        let (config, source) = (self.config.controller.clone(), store.clone());
+        let reading = tokio::task::spawn_blocking(move || restore(&config, &source));
+        let restored = reading
+            .await
+            .map_err(|error| WorldError::Other(Box::new(error)))?;
         for note in &restored.notes {
             warn!(%wan, %file, "{note}");
         }
@@ -162,7 +168,7 @@ impl Supervisor {
         } else {
             info!(%wan, %file, "no stored state; starting at the ceilings");
         }
-        restored.controller
+        Ok(restored.controller)
     }
 }
 
