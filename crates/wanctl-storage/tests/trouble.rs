@@ -244,6 +244,55 @@ fn a_lock_of_another_program_delays_cycles_and_loses_none() {
     assert_eq!(measured(&path), (0..500).map(f64::from).collect::<Vec<_>>());
 }
 
+/// The child of the test below: holds the database until half a minute has passed.
+#[test]
+#[ignore = "runs as the child of another test"]
+fn child_lock() {
+    if let Some(path) = std::env::var_os(CHILD_DATABASE) {
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        fs::write(Path::new(&path).with_extension("locked"), "").unwrap();
+        thread::sleep(Duration::from_secs(30));
+        connection.execute_batch("COMMIT").unwrap();
+    }
+}
+
+#[test]
+#[ignore = "half a minute and more"]
+fn a_process_that_holds_the_database_for_half_a_minute_costs_no_cycle() {
+    let (_directory, path) = database();
+    let recorder = Recorder::start(config(&path)).unwrap();
+    let sink = recorder.handle(wan("cable"));
+    sink.record(cycle(0));
+    until(&recorder, |stats| stats.committed == 1);
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_lock", "--ignored"])
+        .env(CHILD_DATABASE, &path)
+        .spawn()
+        .unwrap();
+    while !path.with_extension("locked").exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+
+    let mut handed_over = 1;
+    while child.try_wait().unwrap().is_none() {
+        assert_eq!(sink.record(cycle(handed_over)), Recorded::Queued);
+        handed_over += 1;
+        thread::sleep(Duration::from_millis(50));
+    }
+
+    assert!(handed_over > 300, "{handed_over}");
+    assert!(recorder.stats().failing_since.is_some());
+    // The pauses between attempts have grown to half a minute at most.
+    let patience = Instant::now() + Duration::from_secs(40);
+    while recorder.stats().committed < u64::from(handed_over) && Instant::now() < patience {
+        thread::sleep(Duration::from_millis(100));
+    }
+    let all: Vec<_> = (0..handed_over).map(f64::from).collect();
+    assert_eq!(measured(&path), all);
+    assert_eq!(recorder.stats().dropped, 0);
+}
+
 #[test]
 fn a_synchronous_write_gives_up_after_its_patience() {
     let (_directory, path) = database();
