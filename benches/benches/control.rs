@@ -85,6 +85,7 @@ fn observation(rtt: f64) -> Observation {
         age: Duration::from_millis(12),
         lost: 0,
         outstanding: 1,
+        ..ReflectorObservation::default()
     };
     Observation {
         reflectors: [2.0, -1.0, 0.0].map(reflector).into_iter().collect(),

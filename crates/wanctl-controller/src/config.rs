@@ -93,6 +93,10 @@ pub struct QueueConfig {
     pub green_required: u32,
     /// Steps in a row above the `soft_red` threshold before `SOFT_RED` is believed.
     pub soft_red_required: u32,
+    /// The rate the line was sold with, where [`LawKind::Adaptive`] begins; the ceiling when
+    /// absent.
+    #[serde(default)]
+    pub plan: Option<RateBound>,
 }
 
 impl QueueConfig {
@@ -141,6 +145,7 @@ impl QueueConfig {
             factor_down_yellow,
             green_required: Self::DEFAULT_GREEN_REQUIRED,
             soft_red_required: Self::DEFAULT_SOFT_RED_REQUIRED,
+            plan: None,
         })
     }
 }
@@ -425,6 +430,8 @@ pub enum LawKind {
     /// Four zones for download, three for upload, thresholds in milliseconds.
     #[default]
     Reference,
+    /// A capacity estimate per direction, thresholds learned from the line's own noise.
+    Adaptive,
 }
 
 /// A configuration that cannot work.

@@ -1,10 +1,12 @@
 //! The seam between one WAN's controller and the law that decides.
 
+mod adaptive;
 mod reference;
 
 use wanctl_types::Timestamp;
 
 use crate::{ControllerConfig, ControllerState, Decision, LawKind, Observation};
+use adaptive::AdaptiveLaw;
 use reference::ReferenceLaw;
 
 /// The laws a controller can run, a closed set.
@@ -14,6 +16,7 @@ use reference::ReferenceLaw;
 #[derive(Clone, Debug)]
 pub(crate) enum Law {
     Reference(ReferenceLaw),
+    Adaptive(Box<AdaptiveLaw>),
 }
 
 impl Law {
@@ -21,18 +24,21 @@ impl Law {
     pub(crate) fn new(config: &ControllerConfig, state: &ControllerState) -> Self {
         match config.law {
             LawKind::Reference => Self::Reference(ReferenceLaw::new(config, state)),
+            LawKind::Adaptive => Self::Adaptive(Box::new(AdaptiveLaw::new(config, state))),
         }
     }
 
     pub(crate) fn step(&mut self, now: Timestamp, observation: &Observation) -> Decision {
         match self {
             Self::Reference(law) => law.step(now, observation),
+            Self::Adaptive(law) => law.step(now, observation),
         }
     }
 
     pub(crate) fn state(&self) -> ControllerState {
         match self {
             Self::Reference(law) => law.state(),
+            Self::Adaptive(law) => law.state(),
         }
     }
 }

@@ -91,4 +91,6 @@ pub use observation::{
 };
 pub use queue::{Adjustment, QueueController};
 pub use spike::{Spike, SpikeDetector};
-pub use state::{ControllerState, Correction, Counter, LoadKind, QueueState};
+pub use state::{
+    AdaptiveState, ControllerState, Correction, Counter, LearnedCapacity, LoadKind, QueueState,
+};

@@ -31,6 +31,14 @@ pub struct ReflectorObservation {
     pub lost: u32,
     /// Probes to this reflector still on their way.
     pub outstanding: u32,
+    /// How long the oldest probe has been on its way that left after every answered one; `None`
+    /// when there is none. The round trip will be at least as long.
+    #[serde(default)]
+    pub overdue: Option<Duration>,
+    /// One-way delays of this round's probe by ICMP timestamps (RFC 792), with the unknown offset
+    /// of the reflector's clock in them; `None` where the reflector does not stamp.
+    #[serde(default)]
+    pub one_way: Option<PerDirection<Millis>>,
 }
 
 /// What still answered while ICMP was silent.

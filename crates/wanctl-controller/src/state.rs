@@ -3,9 +3,9 @@
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use wanctl_types::{Direction, Millis, PerDirection, RateBound, Zone};
+use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound, Zone};
 
-use crate::{BaselineConfig, ControllerConfig, QueueConfig};
+use crate::{BaselineConfig, ControllerConfig, MAX_REFLECTORS, QueueConfig};
 
 /// Everything that must survive a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,29 @@ pub struct ControllerState {
     pub previous_load: Millis,
     /// Silent steps counted so far.
     pub outage_cycles: u32,
+    /// What [`LawKind::Adaptive`](crate::LawKind::Adaptive) has learned of the line.
+    #[serde(default)]
+    pub adaptive: Option<AdaptiveState>,
+}
+
+/// What the adaptive law has learned of the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AdaptiveState {
+    /// Of each direction.
+    pub directions: PerDirection<LearnedCapacity>,
+    /// Delay above the baseline that an idle line shows by itself.
+    pub noise: Millis,
+    /// Idle RTT of each reflector, in the order of the configuration.
+    pub baselines: [Option<Millis>; MAX_REFLECTORS],
+}
+
+/// What the adaptive law has learned of one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LearnedCapacity {
+    /// Estimate of the capacity.
+    pub estimate: Bps,
+    /// How much the capacity changes from one cut to the next, 0 (never) to 1 (by 15 % or more).
+    pub volatility: f64,
 }
 
 impl ControllerState {
@@ -38,6 +61,7 @@ impl ControllerState {
             load: rtt,
             previous_load: rtt,
             outage_cycles: 0,
+            adaptive: None,
         }
     }
 
@@ -65,6 +89,7 @@ impl ControllerState {
             load,
             previous_load,
             outage_cycles,
+            adaptive: self.adaptive,
         };
         (state, corrections)
     }

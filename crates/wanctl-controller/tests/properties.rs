@@ -301,6 +301,7 @@ fn any_state() -> impl Strategy<Value = ControllerState> {
                     load: Millis::saturating(load),
                     previous_load: Millis::saturating(previous_load),
                     outage_cycles,
+                    adaptive: None,
                 }
             },
         )

@@ -16,11 +16,14 @@
 //!
 //! - [`Ewma`] smooths a stream of samples.
 //! - [`median()`] makes one sample of several.
+//! - [`Window`] keeps the newest values of a stream and knows their quantiles.
 
 #![forbid(unsafe_code)]
 
 mod ewma;
 mod median;
+mod window;
 
 pub use ewma::Ewma;
 pub use median::median;
+pub use window::Window;

@@ -25,6 +25,7 @@
 //!   asked to, [`Demo`] the whole of it over loopback sockets.
 //! - Real queues behind the simulated router: [`TcPlant`], and [`run_router`] as a program.
 
+pub mod bench;
 mod demo;
 mod error;
 mod link;

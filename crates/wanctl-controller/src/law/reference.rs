@@ -68,6 +68,7 @@ impl ReferenceLaw {
             load: self.load.value(),
             previous_load: self.spikes.previous(),
             outage_cycles: self.outage.cycles(),
+            adaptive: None,
         }
     }
 

@@ -150,6 +150,7 @@ mod tests {
             load: Millis::ZERO,
             previous_load: Millis::ZERO,
             outage_cycles: 0,
+            adaptive: None,
         };
         initial_snapshot(&WanName::new("still").unwrap(), &state)
     }

@@ -123,6 +123,7 @@ impl<'a> Fields<'a> {
                 outage_cycles: self
                     .count(&["wanctl", "outage_cycles"])
                     .unwrap_or(fallback.outage_cycles),
+                adaptive: fallback.adaptive,
             },
             applied: PerDirection::new(
                 self.rate(&["last_applied", "dl_rate"]),
@@ -353,6 +354,7 @@ mod tests {
                 load: rtt,
                 previous_load: rtt,
                 outage_cycles: 0,
+                adaptive: None,
             },
             applied: PerDirection::default(),
             time: WallTime::default(),

@@ -252,6 +252,7 @@ mod tests {
                 load: rtt,
                 previous_load: rtt,
                 outage_cycles: 0,
+                adaptive: None,
             },
             applied: PerDirection::default(),
             time: WallTime::default(),

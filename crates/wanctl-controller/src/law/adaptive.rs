@@ -1,0 +1,319 @@
+//! The adaptive law: a capacity estimate per direction, kept apart from the shaper's rate.
+
+mod episode;
+mod lane;
+mod meter;
+mod own;
+mod path;
+mod reason;
+
+use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound, Timestamp, Zone};
+
+use crate::{
+    AdaptiveState, ControllerConfig, ControllerState, Decision, DirectionDecision, Held,
+    LearnedCapacity, Observation, Outcome, QueueState,
+};
+use episode::{Episodes, Finding};
+use lane::{Lane, Mode, Sight, Start, Verdict};
+use meter::Meter;
+use own::OwnDelay;
+use path::{Path, Setting};
+
+/// The first rate, of the plan: what is not yet known is not yet trusted.
+const START_SHARE: f64 = 0.8;
+/// The first rate, of the estimate.
+const HOLD_SHARE: f64 = 0.97;
+/// The volatility before anything is known.
+const FIRST_VOLATILITY: f64 = 0.5;
+/// Less than this part of rate and peak is next to nothing.
+const QUIET: f64 = 0.12;
+/// Quiet must last so long before it counts, seconds.
+const QUIET_FOR: f64 = 0.5;
+/// A start is taken for quiet for so long, seconds.
+const QUIET_START: f64 = 2.0;
+/// Part of the rate above which a direction can be the cause of a queue.
+const LOADED: f64 = 0.3;
+/// Packets that a probe waits for in each of our shapers whenever it is looked at.
+const OWN_PACKETS: f64 = 1.2;
+/// A full packet, bits.
+const PACKET: f64 = 12_000.0;
+/// Share of the volatility above one half in the threshold, ms.
+const VOLATILE_MARGIN: f64 = 20.0;
+/// Longest time between two ticks that is believed, seconds.
+const LONGEST_STEP: f64 = 0.5;
+/// Nothing answers for so long: there is nothing to decide on, seconds.
+const SILENCE: f64 = 1.0;
+
+/// See the chapter on this law in `docs/control.md`.
+#[derive(Clone, Debug)]
+pub(crate) struct AdaptiveLaw {
+    lanes: PerDirection<Lane>,
+    meters: PerDirection<Meter>,
+    path: Path,
+    episodes: Episodes,
+    started: Option<f64>,
+    last: f64,
+    quiet_since: Option<f64>,
+    rates: PerDirection<Bps>,
+    zones: PerDirection<Zone>,
+    shown: Shown,
+    outage_cycles: u32,
+    own: OwnDelay,
+}
+
+/// Delays as they are shown and stored.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    baseline: Millis,
+    load: Millis,
+    previous_load: Millis,
+}
+
+impl AdaptiveLaw {
+    pub(crate) fn new(config: &ControllerConfig, state: &ControllerState) -> Self {
+        let learned = state.adaptive;
+        let lanes = PerDirection::from_fn(|direction| {
+            let queue = &config.queues[direction];
+            let plan = queue.plan.unwrap_or(queue.ceiling).get();
+            let start = match learned.map(|learned| learned.directions[direction]) {
+                Some(learned) if learned.estimate > Bps::ZERO => Start {
+                    rate: state.queues[direction].rate.get(),
+                    estimate: learned.estimate.as_f64(),
+                    volatility: learned.volatility.clamp(0.0, 1.0),
+                },
+                Some(_) | None => Start {
+                    rate: START_SHARE * plan,
+                    estimate: START_SHARE * plan / HOLD_SHARE,
+                    volatility: FIRST_VOLATILITY,
+                },
+            };
+            Lane::new(
+                direction,
+                queue.floors.red.get(),
+                queue.ceiling.get(),
+                start,
+            )
+        });
+        let baselines = learned.map_or([None; crate::MAX_REFLECTORS], |learned| {
+            learned.baselines.map(|baseline| baseline.map(Millis::get))
+        });
+        let threshold = learned
+            .map(|learned| learned.noise.get())
+            .filter(|t| *t > 0.0);
+        Self {
+            rates: lanes.as_ref().map(|lane| Bps::truncating(lane.rate())),
+            lanes,
+            meters: PerDirection::default(),
+            path: Path::new(&baselines, threshold),
+            episodes: Episodes::default(),
+            started: None,
+            last: 0.0,
+            quiet_since: None,
+            zones: state.queues.map(|queue| queue.last_zone),
+            shown: Shown {
+                baseline: state.baseline,
+                load: state.load,
+                previous_load: state.previous_load,
+            },
+            outage_cycles: state.outage_cycles,
+            own: OwnDelay::default(),
+        }
+    }
+
+    pub(crate) fn step(&mut self, now: Timestamp, observation: &Observation) -> Decision {
+        let now = now.since_origin().as_secs_f64();
+        let started = *self.started.get_or_insert(now);
+        let step = (now - self.last).clamp(0.001, LONGEST_STEP);
+        self.last = now;
+        for direction in Direction::BOTH {
+            let rate = self.lanes[direction].rate();
+            self.meters[direction].observe(now, step, &observation.link[direction], rate);
+        }
+        let is_quiet = self.is_quiet(now, started);
+        let setting = Setting {
+            is_quiet,
+            is_loaded: Direction::BOTH
+                .iter()
+                .any(|d| self.meters[*d].used() > LOADED),
+            step,
+        };
+        let delay = self.path.observe(now, &observation.reflectors, setting);
+        if delay.silent_for > SILENCE {
+            return self.silent();
+        }
+        let sight = Sight {
+            now,
+            step,
+            delay,
+            standing: self.path.least_of(self.own.ticks(self.path.threshold())),
+            threshold: self.threshold(),
+            least_slope: self.path.least_slope().max(self.own.slope()),
+            idle: self.path.baseline().unwrap_or(0.0),
+        };
+        self.decide(&sight, observation)
+    }
+
+    pub(crate) fn state(&self) -> ControllerState {
+        let queue = |direction: Direction| QueueState {
+            rate: RateBound::new(self.lanes[direction].rate()).unwrap_or_default(),
+            green_streak: 0,
+            soft_red_streak: 0,
+            red_streak: 0,
+            last_zone: self.zones[direction],
+        };
+        ControllerState {
+            queues: PerDirection::from_fn(queue),
+            baseline: self.shown.baseline,
+            load: self.shown.load,
+            previous_load: self.shown.previous_load,
+            outage_cycles: self.outage_cycles,
+            adaptive: Some(AdaptiveState {
+                directions: self.lanes.as_ref().map(|lane| LearnedCapacity {
+                    estimate: Bps::truncating(lane.estimate()),
+                    volatility: lane.volatility(),
+                }),
+                noise: Millis::saturating(self.path.threshold()),
+                baselines: self
+                    .path
+                    .baselines()
+                    .map(|baseline| baseline.and_then(Millis::new)),
+            }),
+        }
+    }
+
+    fn decide(&mut self, sight: &Sight, observation: &Observation) -> Decision {
+        let verdicts = match self.episodes.observe(sight, &self.meters, &self.lanes) {
+            Finding::Verdicts(verdicts) => verdicts,
+            Finding::LongerPath { by, until } => {
+                self.path.lengthen(by);
+                for direction in Direction::BOTH {
+                    if self.meters[direction].used() > LOADED {
+                        self.lanes[direction].begin_test(until);
+                    }
+                }
+                PerDirection::new(Verdict::Clear, Verdict::Clear)
+            }
+            Finding::SamePath { by } => {
+                self.path.lengthen(-by);
+                PerDirection::new(Verdict::Clear, Verdict::Clear)
+            }
+        };
+        let searching = self.lanes.as_ref().map(Lane::is_searching);
+        let saturated = self.meters.as_ref().map(Meter::is_saturated);
+        for direction in Direction::BOTH {
+            let other = match direction {
+                Direction::Download => Direction::Upload,
+                Direction::Upload => Direction::Download,
+            };
+            let has_begun =
+                direction == Direction::Upload && self.lanes.download.is_searching();
+            let is_free = !((searching[other] || has_begun) && saturated[other]);
+            self.lanes[direction].step(
+                sight,
+                &self.meters[direction],
+                verdicts[direction],
+                is_free,
+            );
+        }
+        self.learn_own(sight);
+        if std::env::var_os("TRACE").is_some() { eprint!("T {:6.2} D {:6.1} sl {:6.3} T {:5.1} own {:.1} ", sight.now, sight.delay.added, sight.delay.slope, sight.threshold, self.own.ticks(self.path.threshold()) as f64); for d in Direction::BOTH { let l=&self.lanes[d]; let m=&self.meters[d]; eprint!("| K {:6.2} R {:6.2} M {:6.2} M1 {:6.2} v {:.2} {}{}{} {:?} {} ", l.estimate()/1e6,l.rate()/1e6,m.delivered()/1e6,m.newest()/1e6,l.volatility(),if m.is_bound(){'B'}else{'-'},if m.is_saturated(){'S'}else{'-'},if m.is_busy(){'b'}else{'-'}, verdicts[d], match l.mode(){Mode::Hold{..}=>"HOLD",Mode::Search{..}=>"SRCH",Mode::Drain{..}=>"DRAIN",Mode::Test{..}=>"TEST"}); } eprintln!(); }
+        self.decision(sight, observation)
+    }
+
+    /// A probe waits its turn among the flows of our own shapers. What is left of the delay while
+    /// they hold the queue and the provider's must be empty is that.
+    fn learn_own(&mut self, sight: &Sight) {
+        let mut bound = Direction::BOTH
+            .iter()
+            .filter(|d| self.meters[**d].is_bound())
+            .map(|d| &self.lanes[*d])
+            .peekable();
+        if bound.peek().is_some() && bound.all(|lane| lane.is_settled(sight)) {
+            self.own.observe(sight.delay.added, sight.delay.slope);
+        }
+    }
+
+    fn decision(&mut self, sight: &Sight, observation: &Observation) -> Decision {
+        let idle = Millis::saturating(sight.idle);
+        let load = Millis::saturating(sight.idle + sight.delay.added);
+        self.shown = Shown {
+            baseline: idle,
+            load,
+            previous_load: self.shown.load,
+        };
+        let _ = observation;
+        let directions = PerDirection::from_fn(|direction| {
+            let rate = Bps::truncating(self.lanes[direction].rate());
+            let changed = rate != self.rates[direction];
+            let zone = zone_of(self.lanes[direction].mode(), sight);
+            DirectionDecision {
+                zone,
+                rate,
+                transition: None,
+                held: (!changed).then_some(Held::NoChange),
+            }
+        });
+        self.rates = directions.map(|direction| direction.rate);
+        self.zones = directions.map(|direction| direction.zone);
+        Decision {
+            outcome: Outcome::Completed,
+            rtt: Some(load),
+            baseline: idle,
+            load,
+            directions,
+        }
+    }
+
+    fn silent(&self) -> Decision {
+        Decision {
+            outcome: Outcome::Frozen,
+            rtt: None,
+            baseline: self.shown.baseline,
+            load: self.shown.load,
+            directions: PerDirection::from_fn(|direction| DirectionDecision {
+                zone: self.zones[direction],
+                rate: self.rates[direction],
+                transition: None,
+                held: Some(Held::NoMeasurement),
+            }),
+        }
+    }
+
+    fn is_quiet(&mut self, now: f64, started: f64) -> bool {
+        let known = Direction::BOTH.iter().all(|d| self.meters[*d].is_known());
+        let quiet = Direction::BOTH
+            .iter()
+            .all(|d| self.meters[*d].is_quiet(QUIET));
+        if !quiet || !known {
+            self.quiet_since = None;
+            return !known && now - started < QUIET_START;
+        }
+        let since = *self.quiet_since.get_or_insert(now);
+        now - since > QUIET_FOR || now - started < QUIET_START
+    }
+
+    /// What our own shapers add to a round trip is no queue at the provider.
+    fn threshold(&self) -> f64 {
+        let packets: f64 = Direction::BOTH
+            .iter()
+            .map(|d| 1e3 * PACKET / self.lanes[*d].rate())
+            .sum();
+        let path = self.path.threshold();
+        let own = OWN_PACKETS * packets;
+        let volatility = Direction::BOTH
+            .iter()
+            .filter(|d| self.meters[**d].used() > 0.5)
+            .map(|d| self.lanes[*d].volatility())
+            .fold(0.0, f64::max);
+        path + own + VOLATILE_MARGIN * (volatility - 0.5).max(0.0)
+    }
+}
+
+fn zone_of(mode: Mode, sight: &Sight) -> Zone {
+    match mode {
+        Mode::Drain { .. } if sight.delay.added > 3.0 * sight.threshold => Zone::Red,
+        Mode::Drain { .. } => Zone::SoftRed,
+        Mode::Hold { .. } | Mode::Search { .. } | Mode::Test { .. } if sight.delay.added > sight.threshold => Zone::Yellow,
+        Mode::Hold { .. } | Mode::Search { .. } | Mode::Test { .. } => Zone::Green,
+    }
+}

@@ -1,0 +1,58 @@
+//! What our own shapers add to a round trip: a probe waits its turn among their flows.
+
+use wanctl_signal::Window;
+
+/// Ticks from which it is learned: 5 s.
+const TICKS: usize = 100;
+/// Fewest that say anything.
+const LEAST_TICKS: usize = 20;
+/// Ticks from one look to the next.
+const EVERY: u32 = 10;
+/// The parts of the delays between which most lie.
+const LOW: f64 = 0.1;
+const HIGH: f64 = 0.9;
+/// Fewest and most ticks that a delay must last to be a queue.
+const FEWEST: f64 = 2.0;
+const MOST: f64 = 5.0;
+
+/// Learned while our shapers hold the queue and the provider's must be empty.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnDelay {
+    delays: Window<TICKS>,
+    slopes: Window<TICKS>,
+    until_look: u32,
+    spread: f64,
+    slope: f64,
+}
+
+impl OwnDelay {
+    /// Takes a tick at which what is seen can only be ours.
+    pub(super) fn observe(&mut self, added: f64, slope: f64) {
+        self.delays.push(added);
+        self.slopes.push(slope.abs());
+        self.until_look = self.until_look.saturating_sub(1);
+        if self.until_look > 0 || self.delays.len() < LEAST_TICKS {
+            return;
+        }
+        self.until_look = EVERY;
+        let delays = self.delays.quantile(HIGH).zip(self.delays.quantile(LOW));
+        self.spread = delays.map_or(0.0, |(high, low)| high - low);
+        self.slope = self.slopes.quantile(HIGH).unwrap_or(0.0);
+    }
+
+    /// For how many ticks a delay must last to be a queue, where `path` ms are the path's own
+    /// noise.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the number lies between FEWEST and MOST"
+    )]
+    pub(super) fn ticks(&self, path: f64) -> usize {
+        (self.spread / path + 1.0).clamp(FEWEST, MOST).round() as usize
+    }
+
+    /// A slope up to this is to be expected.
+    pub(super) const fn slope(&self) -> f64 {
+        self.slope
+    }
+}

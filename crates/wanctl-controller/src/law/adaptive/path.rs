@@ -1,0 +1,307 @@
+//! How much longer than on an idle line a round trip takes, and how much of that is noise.
+//!
+//! The provider's queue is common to all reflectors, noise on their paths is not: the added delay
+//! is the least that any reflector shows.
+
+use wanctl_signal::Window;
+
+use crate::{MAX_REFLECTORS, ReflectorObservation};
+
+/// Samples from which an idle round trip is taken: 2 s of ticks.
+const SAMPLES: usize = 40;
+/// Newest samples that may show a shorter path at any time.
+const FEW: usize = 20;
+/// The part of the samples that lies below the idle round trip.
+const LOW: f64 = 0.2;
+/// Samples in a row this much below the idle round trip, ms, prove a shorter path at once.
+const BELOW: f64 = 3.0;
+const BELOW_COUNT: u32 = 6;
+/// An answer older than this is no news, seconds.
+const FRESH: f64 = 0.12;
+/// An unanswered probe older than the idle round trip and this, ms, is evidence of a queue.
+const OVERDUE: f64 = 25.0;
+/// Ticks of an idle line from which its noise is learned: 20 s.
+const NOISE_TICKS: usize = 400;
+/// The part of them that is noise.
+const NOISE_PART: f64 = 0.98;
+/// Ticks from one look at the noise to the next.
+const NOISE_EVERY: u32 = 20;
+/// Fewest ticks that say anything about noise.
+const NOISE_LEAST: usize = 40;
+/// What is added to the learned noise, ms.
+const MARGIN: f64 = 2.0;
+/// Bounds of the threshold, ms.
+const LEAST_THRESHOLD: f64 = 3.0;
+const MOST_THRESHOLD: f64 = 15.0;
+/// The threshold before anything is learned, ms.
+const FIRST_THRESHOLD: f64 = 5.0;
+/// Least slope that is not noise, ms per ms.
+const LEAST_SLOPE: f64 = 0.008;
+/// An idle round trip that moves by more than this, ms, makes what is known of noise worthless.
+const MOVED: f64 = 3.0;
+
+/// The round trips of all reflectors.
+#[derive(Clone, Debug)]
+pub(super) struct Path {
+    reflectors: [Reflector; MAX_REFLECTORS],
+    added: Window<6>,
+    heard_at: Option<f64>,
+    noise: Window<NOISE_TICKS>,
+    slopes: Window<NOISE_TICKS>,
+    until_look: u32,
+    threshold: f64,
+    least_slope: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reflector {
+    samples: Window<SAMPLES>,
+    baseline: Option<f64>,
+    /// The newest round trip and when it came: ms, seconds.
+    latest: Option<(f64, f64)>,
+    below: u32,
+    overdue: Option<f64>,
+}
+
+/// What one tick knows of delay.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delay {
+    /// Above the idle round trip, ms.
+    pub(super) added: f64,
+    /// As of the tick before.
+    pub(super) before: f64,
+    /// Change of it over the last four ticks, ms per ms.
+    pub(super) slope: f64,
+    /// Whether any reflector answered lately, or a probe is overdue.
+    pub(super) is_known: bool,
+    /// Seconds since the last answer.
+    pub(super) silent_for: f64,
+    /// Whether it is inferred from probes that have not come back.
+    pub(super) is_inferred: bool,
+}
+
+/// What the line does while round trips are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// Next to nothing is carried, and has not been for a while.
+    pub(super) is_quiet: bool,
+    /// Somebody sends enough to make a queue.
+    pub(super) is_loaded: bool,
+    /// Seconds between two ticks.
+    pub(super) step: f64,
+}
+
+impl Path {
+    pub(super) fn new(baselines: &[Option<f64>; MAX_REFLECTORS], threshold: Option<f64>) -> Self {
+        let reflectors = baselines.map(|baseline| Reflector {
+            baseline,
+            ..Reflector::default()
+        });
+        Self {
+            reflectors,
+            added: Window::default(),
+            heard_at: None,
+            noise: Window::default(),
+            slopes: Window::default(),
+            until_look: NOISE_EVERY,
+            threshold: threshold
+                .unwrap_or(FIRST_THRESHOLD)
+                .clamp(LEAST_THRESHOLD, MOST_THRESHOLD),
+            least_slope: LEAST_SLOPE,
+        }
+    }
+
+    /// Takes what this tick shows.
+    pub(super) fn observe(
+        &mut self,
+        now: f64,
+        seen: &[ReflectorObservation],
+        setting: Setting,
+    ) -> Delay {
+        let mut moved = false;
+        for (reflector, seen) in self.reflectors.iter_mut().zip(seen) {
+            moved |= reflector.observe(now, seen, setting.is_quiet);
+        }
+        if moved {
+            self.noise.clear();
+            self.slopes.clear();
+        }
+        self.heard_at = self.heard().or(self.heard_at);
+        let measured = self.measured(now);
+        let inferred = self.inferred(measured.unwrap_or(0.0), setting.is_loaded);
+        let added = inferred.or(measured);
+        let before = self.added.iter().next_back().unwrap_or(0.0);
+        if let Some(added) = added {
+            self.added.push(added);
+        }
+        let slope = self.slope(setting.step);
+        if setting.is_quiet && measured.is_some() {
+            self.learn_noise(measured.unwrap_or(0.0), slope);
+        }
+        Delay {
+            added: added.unwrap_or(before),
+            before,
+            slope,
+            is_known: added.is_some(),
+            silent_for: self.heard_at.map_or(0.0, |at| now - at),
+            is_inferred: inferred.is_some(),
+        }
+    }
+
+    /// The least added delay of the last `ticks` ticks, ms: a queue does not come and go as noise
+    /// does.
+    pub(super) fn least_of(&self, ticks: usize) -> f64 {
+        let newest = self.added.iter().rev().take(ticks);
+        newest.min_by(f64::total_cmp).unwrap_or(0.0)
+    }
+
+    /// The threshold for an idle shaper, ms.
+    pub(super) const fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// Slopes up to this are noise, ms per ms.
+    pub(super) const fn least_slope(&self) -> f64 {
+        self.least_slope
+    }
+
+    /// The least idle round trip of any reflector, ms.
+    pub(super) fn baseline(&self) -> Option<f64> {
+        let known = self.reflectors.iter().filter_map(|r| r.baseline);
+        known.min_by(f64::total_cmp)
+    }
+
+    /// The idle round trip of each reflector, ms.
+    pub(super) fn baselines(&self) -> [Option<f64>; MAX_REFLECTORS] {
+        self.reflectors.map(|reflector| reflector.baseline)
+    }
+
+    /// A delay of `by` ms turned out to be no queue: the path is longer.
+    pub(super) fn lengthen(&mut self, by: f64) {
+        for reflector in &mut self.reflectors {
+            reflector.baseline = reflector.baseline.map(|baseline| baseline + by);
+            reflector.samples.shift(by);
+            reflector.below = 0;
+        }
+        self.added.shift(-by);
+        self.noise.clear();
+        self.slopes.clear();
+    }
+
+    fn heard(&self) -> Option<f64> {
+        let times = self.reflectors.iter().filter_map(|r| r.latest);
+        times.map(|(_, at)| at).max_by(f64::total_cmp)
+    }
+
+    /// The least that any reflector heard lately shows, ms.
+    fn measured(&self, now: f64) -> Option<f64> {
+        let added = self.reflectors.iter().filter_map(|reflector| {
+            let (rtt, at) = reflector.latest.filter(|(_, at)| now - at <= FRESH)?;
+            Some(rtt - reflector.baseline?)
+        });
+        added.min_by(f64::total_cmp)
+    }
+
+    /// What probes that have not come back say: the round trip is at least as long as they are on
+    /// their way. Of several reflectors the second worst counts, since one may just be silent.
+    fn inferred(&self, measured: f64, is_loaded: bool) -> Option<f64> {
+        if !is_loaded {
+            return None;
+        }
+        let (mut worst, mut second, mut count) = (f64::MIN, f64::MIN, 0);
+        for reflector in &self.reflectors {
+            let Some(baseline) = reflector.baseline else {
+                continue;
+            };
+            count += 1;
+            let late = reflector.overdue.unwrap_or(0.0) - baseline;
+            if late > worst {
+                (worst, second) = (late, worst);
+            } else if late > second {
+                second = late;
+            }
+        }
+        let late = if count > 1 { second } else { worst };
+        (late > OVERDUE && late > measured).then_some(late)
+    }
+
+    fn slope(&self, step: f64) -> f64 {
+        let mut newest = self.added.iter().rev();
+        let mut next = || newest.next();
+        match (next(), next(), next(), next()) {
+            (Some(a), Some(b), Some(c), Some(d)) => {
+                (f64::midpoint(a, b) - f64::midpoint(c, d)) / (2.0 * step * 1e3)
+            }
+            _ => 0.0,
+        }
+    }
+
+    fn learn_noise(&mut self, added: f64, slope: f64) {
+        self.noise.push(added);
+        self.slopes.push(slope.abs());
+        self.until_look = self.until_look.saturating_sub(1);
+        if self.until_look > 0 || self.noise.len() < NOISE_LEAST {
+            return;
+        }
+        self.until_look = NOISE_EVERY;
+        if let Some(noise) = self.noise.quantile(NOISE_PART) {
+            self.threshold = (noise + MARGIN).clamp(LEAST_THRESHOLD, MOST_THRESHOLD);
+        }
+        if let Some(slope) = self.slopes.quantile(NOISE_PART) {
+            self.least_slope = slope.max(LEAST_SLOPE);
+        }
+    }
+}
+
+impl Reflector {
+    /// Takes what this tick shows; whether the idle round trip moved by more than noise does.
+    fn observe(&mut self, now: f64, seen: &ReflectorObservation, is_quiet: bool) -> bool {
+        self.overdue = seen.overdue.map(|age| age.as_secs_f64() * 1e3);
+        let Some(rtt) = seen.rtt.map(|rtt| rtt.get()).filter(|rtt| *rtt > 0.0) else {
+            return false;
+        };
+        self.latest = Some((rtt, now - seen.age.as_secs_f64()));
+        self.samples.push(rtt);
+        let before = self.baseline;
+        self.baseline = Some(self.learned(rtt, is_quiet));
+        is_quiet
+            && before
+                .zip(self.baseline)
+                .is_some_and(|(old, new)| (new - old).abs() > MOVED)
+    }
+
+    /// Rises only while nobody can be the cause of it; falls whenever a shorter path is proven.
+    fn learned(&mut self, rtt: f64, is_quiet: bool) -> f64 {
+        let Some(baseline) = self.baseline else {
+            return rtt;
+        };
+        if is_quiet && self.samples.len() >= SAMPLES / 2 {
+            return self.samples.quantile(LOW).unwrap_or(baseline);
+        }
+        self.below = if rtt < baseline - BELOW {
+            self.below + 1
+        } else {
+            0
+        };
+        if self.samples.len() < FEW {
+            return baseline.min(rtt);
+        }
+        let few = self.few();
+        if self.below >= BELOW_COUNT {
+            return few.unwrap_or(baseline);
+        }
+        few.filter(|low| *low < baseline).unwrap_or(baseline)
+    }
+
+    /// A low quantile of the newest samples.
+    fn few(&self) -> Option<f64> {
+        if self.samples.len() < FEW {
+            return None;
+        }
+        let mut newest = Window::<FEW>::default();
+        for sample in self.samples.iter().skip(self.samples.len() - FEW) {
+            newest.push(sample);
+        }
+        newest.quantile(LOW)
+    }
+}

@@ -1,0 +1,22 @@
+//! The benchmark of control quality: many laws on the same lines, packet by packet.
+//!
+//! A [`Case`] is a line, its traffic, the probes' conditions and what the router can tell and do.
+//! [`run_case()`] plays it to a [`LawUnderTest`] and takes everything down in a [`Recording`].
+//! The cases that laws are compared on are made by the [`scenes`] of a catalogue, from lines that
+//! [`generate`] makes from seeds.
+
+mod case;
+mod engine;
+pub mod generate;
+mod law;
+pub mod laws;
+mod line;
+mod recording;
+mod scenarios;
+
+pub use case::{Actuation, Case, CounterKind, Demands, Flow, FlowKind, PathNoise, ReflectorFault};
+pub use engine::{run_case, run_case_in_steps};
+pub use law::{CounterReading, LawUnderTest, Plan, ProbeReply, Probing, Seen, Truth};
+pub use line::{Buffer, LINE_BIN, Line};
+pub use recording::{DirectionBin, RECORDING_BIN, Recording, SparseSample};
+pub use scenarios::{Judged, Load, SENSITIVITY_SCENES, Scene, Seeds, Variant, case_on, scenes};

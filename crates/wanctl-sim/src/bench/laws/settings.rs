@@ -1,0 +1,143 @@
+//! What each law is configured with: the only place where plan rates become settings.
+//!
+//! An operator knows the rates the line was sold with and may be wrong. The same rules hold on
+//! every line, so no law is told more of one line than of another.
+//!
+//! | law | from the plan rate of each direction |
+//! |---|---|
+//! | `static` | 0.95, the top of the usual advice of 80 to 95 % |
+//! | `reference`, `upstream-head` | ceiling 1.02; floors 58, 37, 29 and 21 % of it (green to red), upload 21 %; step up 1.5 % of it |
+//! | `adaptive` | floor 0.02, ceiling 3: hard limits only |
+//! | `oracle` | starts at its gain; no limits |
+
+use wanctl_controller::{
+    Aggregation, Alpha, BaselineConfig, ControllerConfig, Factor, Floors, LawKind, QueueConfig,
+    Threshold, Thresholds,
+};
+use wanctl_types::{Bps, Millis, PerDirection, RateBound};
+
+use crate::bench::Plan;
+
+/// `static`, of the plan rate.
+const STATIC_SHARE: f64 = 0.95;
+
+/// Highest rate of a four-zone law, of the plan rate.
+const ZONE_CEILING: f64 = 1.02;
+/// Its floors while GREEN, YELLOW, `SOFT_RED` and RED, of the ceiling.
+const ZONE_FLOORS: [f64; 4] = [0.58, 0.37, 0.29, 0.21];
+/// What its GREEN step adds, of the ceiling.
+const ZONE_STEP: f64 = 0.015;
+/// What its RED step multiplies by.
+const FACTOR_DOWN: f64 = 0.85;
+/// What its YELLOW step multiplies by: the defaults of the configuration file.
+const FACTOR_DOWN_YELLOW: PerDirection<f64> = PerDirection::new(0.96, 0.94);
+/// Delay thresholds: target, warning and hard red, ms above baseline.
+const THRESHOLDS: [i32; 3] = [15, 45, 80];
+/// Seconds per control step.
+const CYCLE: f64 = 0.05;
+/// Time constant of the baseline, seconds, as in the example files.
+const BASELINE_SECONDS: f64 = 60.0;
+/// Time constant of the load RTT, seconds, as in the example files.
+const LOAD_SECONDS: f64 = 0.5;
+/// A load RTT this far above the baseline stops learning, ms.
+const UPDATE_THRESHOLD: f64 = 3.0;
+/// Between these a baseline is believed, ms.
+const BASELINE_BOUNDS: [f64; 2] = [10.0, 60.0];
+/// Idle RTT of an operator who has not measured it, ms.
+const UNMEASURED_RTT: f64 = 25.0;
+
+/// How three reflectors become one RTT.
+pub(super) const AGGREGATION: Aggregation = Aggregation::MedianOfThree;
+
+/// Hard limits of `adaptive`, of the plan rate.
+const ADAPTIVE_FLOOR: f64 = 0.02;
+const ADAPTIVE_CEILING: f64 = 3.0;
+
+/// A part of a rate.
+pub(super) fn share(rate: Bps, part: f64) -> Bps {
+    Bps::truncating(rate.as_f64() * part)
+}
+
+/// The rates of `static`.
+pub(super) fn fixed_rates(plan: &Plan) -> PerDirection<Bps> {
+    plan.rates.map(|rate| share(rate, STATIC_SHARE))
+}
+
+/// The configuration of `reference` for an idle RTT that the operator measured. Bounds of the
+/// baseline are the defaults where the RTT lies well inside of them.
+pub(super) fn reference(plan: &Plan, idle_rtt: Millis) -> Option<ControllerConfig> {
+    let download = zone_queue(
+        plan.rates.download,
+        ZONE_FLOORS,
+        FACTOR_DOWN_YELLOW.download,
+    )?;
+    let [.., red] = ZONE_FLOORS;
+    let upload = zone_queue(plan.rates.upload, [red; 4], FACTOR_DOWN_YELLOW.upload)?;
+    controller(PerDirection::new(download, upload), idle_rtt)
+}
+
+/// The configuration of `adaptive`. What it does not share with `reference` are its limits.
+pub(super) fn adaptive(plan: &Plan) -> Option<ControllerConfig> {
+    let queue = |rate: Bps, yellow: f64| {
+        let floor = of(rate, ADAPTIVE_FLOOR)?;
+        let ceiling = rate.as_f64() * ADAPTIVE_CEILING;
+        let mut queue = queue(Floors::uniform(floor), ceiling, yellow)?;
+        queue.plan = of(rate, 1.0);
+        Some(queue)
+    };
+    let queues = PerDirection::new(
+        queue(plan.rates.download, FACTOR_DOWN_YELLOW.download)?,
+        queue(plan.rates.upload, FACTOR_DOWN_YELLOW.upload)?,
+    );
+    let mut config = controller(queues, Millis::saturating(UNMEASURED_RTT))?;
+    config.law = LawKind::Adaptive;
+    Some(config)
+}
+
+fn zone_queue(plan: Bps, floors: [f64; 4], yellow: f64) -> Option<QueueConfig> {
+    let ceiling = plan.as_f64() * ZONE_CEILING;
+    let [green, yellow_floor, soft_red, red] =
+        floors.map(|part| RateBound::new(ceiling * part).ok());
+    let floors = Floors {
+        green: green?,
+        yellow: yellow_floor?,
+        soft_red: soft_red?,
+        red: red?,
+    };
+    queue(floors, ceiling, yellow)
+}
+
+fn queue(floors: Floors, ceiling: f64, yellow: f64) -> Option<QueueConfig> {
+    let ceiling = RateBound::new(ceiling).ok()?;
+    let step = RateBound::new(ceiling.get() * ZONE_STEP).ok()?;
+    let (down, yellow) = (Factor::new(FACTOR_DOWN).ok()?, Factor::new(yellow).ok()?);
+    QueueConfig::new(floors, ceiling, step, down, yellow).ok()
+}
+
+fn controller(queues: PerDirection<QueueConfig>, idle_rtt: Millis) -> Option<ControllerConfig> {
+    let [target, warn, hard_red] = THRESHOLDS.map(Threshold::from_integer);
+    let mut config = ControllerConfig::new(
+        queues,
+        Thresholds::new(target, warn, hard_red).ok()?,
+        baseline(idle_rtt)?,
+        Alpha::new(CYCLE / LOAD_SECONDS).ok()?,
+    );
+    config.aggregation = AGGREGATION;
+    Some(config)
+}
+
+fn baseline(idle_rtt: Millis) -> Option<BaselineConfig> {
+    let [low, high] = BASELINE_BOUNDS;
+    let idle = idle_rtt.get();
+    Some(BaselineConfig {
+        initial: idle_rtt,
+        alpha: Alpha::new(CYCLE / BASELINE_SECONDS).ok()?,
+        update_threshold: Millis::saturating(UPDATE_THRESHOLD),
+        min: Millis::saturating(low.min(idle / 2.0)),
+        max: Millis::saturating(high.max(idle * 2.0)),
+    })
+}
+
+fn of(rate: Bps, part: f64) -> Option<RateBound> {
+    RateBound::new(rate.as_f64() * part).ok()
+}
