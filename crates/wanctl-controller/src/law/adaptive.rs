@@ -33,8 +33,6 @@ const QUIET_FOR: f64 = 0.5;
 const QUIET_START: f64 = 2.0;
 /// Part of the rate above which a direction can be the cause of a queue.
 const LOADED: f64 = 0.3;
-/// Packets that a probe waits for in each of our shapers whenever it is looked at.
-const OWN_PACKETS: f64 = 1.2;
 /// A full packet, bits.
 const PACKET: f64 = 12_000.0;
 /// Share of the volatility above one half in the threshold, ms.
@@ -80,11 +78,13 @@ impl AdaptiveLaw {
                     rate: state.queues[direction].rate.get(),
                     estimate: learned.estimate.as_f64(),
                     volatility: learned.volatility.clamp(0.0, 1.0),
+                    is_proven: true,
                 },
                 Some(_) | None => Start {
                     rate: START_SHARE * plan,
                     estimate: START_SHARE * plan / HOLD_SHARE,
                     volatility: FIRST_VOLATILITY,
+                    is_proven: false,
                 },
             };
             Lane::new(
@@ -198,6 +198,9 @@ impl AdaptiveLaw {
                 PerDirection::new(Verdict::Clear, Verdict::Clear)
             }
         };
+        if let Some(direction) = self.episodes.acquitted() {
+            self.lanes[direction].acquit(sight.now);
+        }
         let searching = self.lanes.as_ref().map(Lane::is_searching);
         let saturated = self.meters.as_ref().map(Meter::is_saturated);
         for direction in Direction::BOTH {
@@ -229,7 +232,9 @@ impl AdaptiveLaw {
             .map(|d| &self.lanes[*d])
             .peekable();
         if bound.peek().is_some() && bound.all(|lane| lane.is_settled(sight)) {
-            self.own.observe(sight.delay.added, sight.delay.slope);
+            let packets = sight.standing / self.packet_time();
+            self.own
+                .observe(sight.delay.added, sight.delay.slope, packets);
         }
     }
 
@@ -292,14 +297,16 @@ impl AdaptiveLaw {
         now - since > QUIET_FOR || now - started < QUIET_START
     }
 
+    /// How long a full packet takes through both of our shapers, ms.
+    fn packet_time(&self) -> f64 {
+        let times = self.lanes.as_ref().map(|lane| 1e3 * PACKET / lane.rate());
+        times.download + times.upload
+    }
+
     /// What our own shapers add to a round trip is no queue at the provider.
     fn threshold(&self) -> f64 {
-        let packets: f64 = Direction::BOTH
-            .iter()
-            .map(|d| 1e3 * PACKET / self.lanes[*d].rate())
-            .sum();
         let path = self.path.threshold();
-        let own = OWN_PACKETS * packets;
+        let own = self.own.packets() * self.packet_time();
         let volatility = Direction::BOTH
             .iter()
             .filter(|d| self.meters[**d].used() > 0.5)

@@ -18,8 +18,12 @@ const OVER: f64 = 0.7;
 const DOUBT: f64 = 16.0;
 /// Ticks for which a direction is trusted that holds and whose queue is ours.
 const TRUST: u32 = 4;
-/// An episode that does not answer to the cut of one direction for so long suspects both, seconds.
-const ESCALATE: f64 = 0.8;
+/// The delay must answer so long after the first sign of a cut could be seen, seconds: what we send
+/// less is missing at once, what others send less to us has to be lost first.
+const UPLOAD_ANSWERS: f64 = 0.15;
+const DOWNLOAD_ANSWERS: f64 = 0.3;
+/// Who was found guilty is remembered for so long, seconds.
+const REMEMBERED: f64 = 30.0;
 /// A delay that differs by no more than this, ms, over [`RECENT`] ticks stands still.
 const STILL: f64 = 3.0;
 const RECENT: usize = 6;
@@ -41,6 +45,8 @@ pub(super) struct Episodes {
     recent: Window<RECENT>,
     test: Option<Test>,
     no_test_before: f64,
+    acquitted: Option<Direction>,
+    guilty: Option<(Direction, f64)>,
 }
 
 /// A supposition under test.
@@ -55,6 +61,15 @@ struct Test {
 struct Episode {
     since: f64,
     ticks: u32,
+    blame: Option<Blame>,
+}
+
+/// Who is held responsible, since when, and how long the delay was then.
+#[derive(Clone, Copy, Debug)]
+struct Blame {
+    direction: Direction,
+    since: f64,
+    added: f64,
 }
 
 /// What an episode came to in one tick.
@@ -110,6 +125,7 @@ impl Episodes {
                 self.current = Some(Episode {
                     since: sight.now,
                     ticks: 0,
+                    blame: None,
                 });
                 true
             }
@@ -126,7 +142,7 @@ impl Episodes {
     }
 
     fn suspects(
-        &self,
+        &mut self,
         sight: &Sight,
         meters: &PerDirection<Meter>,
         lanes: &PerDirection<Lane>,
@@ -145,7 +161,7 @@ impl Episodes {
             return self.unmetered(lanes);
         }
         match (busy.download, busy.upload) {
-            (true, true) => Self::of_two(&episode, lasted, sight, meters, lanes),
+            (true, true) => self.of_two(sight, meters, lanes),
             (true, false) => Self::of_one(Direction::Download, &episode, sight, meters, lanes),
             (false, true) => Self::of_one(Direction::Upload, &episode, sight, meters, lanes),
             (false, false) => {
@@ -203,23 +219,55 @@ impl Episodes {
         only(direction)
     }
 
+    /// One is held responsible at a time. The queue has to answer to its cut; if it does not, it
+    /// was the other one.
     fn of_two(
-        episode: &Episode,
-        lasted: f64,
+        &mut self,
         sight: &Sight,
         meters: &PerDirection<Meter>,
         lanes: &PerDirection<Lane>,
     ) -> PerDirection<Verdict> {
-        let first = Self::first_of_two(lasted, sight, meters, lanes);
-        let other = other(first);
-        let unanswered = lasted > ESCALATE
-            && sight.delay.added > 2.0 * sight.threshold
-            && sight.delay.slope > -0.01;
-        let mut verdicts = Self::of_one_of_two(first, episode, sight, meters, lanes);
-        if unanswered {
-            verdicts[other] = Verdict::Accomplice;
+        let Some(episode) = self.current else {
+            return CLEAR;
+        };
+        let lasted = sight.now - episode.since;
+        let Some(blame) = episode.blame else {
+            let first = self.first_of_two(lasted, sight, meters, lanes);
+            let verdicts = Self::of_one_of_two(first, &episode, sight, meters, lanes);
+            if verdicts != CLEAR {
+                self.blame(first, sight);
+            }
+            return verdicts;
+        };
+        let patience = match blame.direction {
+            Direction::Download => DOWNLOAD_ANSWERS,
+            Direction::Upload => UPLOAD_ANSWERS,
+        };
+        let is_due = sight.now - blame.since > lag(sight) + patience;
+        let answers = sight.delay.added < 0.85 * blame.added || sight.delay.slope < -0.02;
+        if !is_due || answers {
+            return only(blame.direction);
         }
-        verdicts
+        self.acquitted = Some(blame.direction);
+        let other = other(blame.direction);
+        self.blame(other, sight);
+        self.guilty = Some((other, sight.now));
+        only(other)
+    }
+
+    fn blame(&mut self, direction: Direction, sight: &Sight) {
+        if let Some(episode) = &mut self.current {
+            episode.blame = Some(Blame {
+                direction,
+                since: sight.now,
+                added: sight.delay.added,
+            });
+        }
+    }
+
+    /// Whose cut the queue did not answer to.
+    pub(super) fn acquitted(&mut self) -> Option<Direction> {
+        self.acquitted.take()
     }
 
     fn of_one_of_two(
@@ -240,6 +288,7 @@ impl Episodes {
     /// Backlog in our download shaper proves that the provider delivers at least our rate. Backlog
     /// in our upload shaper proves nothing: that traffic has not met the provider's queue yet.
     fn first_of_two(
+        &self,
         lasted: f64,
         sight: &Sight,
         meters: &PerDirection<Meter>,
@@ -258,7 +307,14 @@ impl Episodes {
         let fills = delivered >= 0.93 * lane.rate().min(lane.estimate())
             && meter.bound_over(1.25) > 0.4;
         let fell = delivered * inflation(sight) < 0.85 * meter.most_over(1.25);
-        if !meter.is_bound() && (fills || fell) {
+        let known = self
+            .guilty
+            .filter(|(_, at)| sight.now - at < REMEMBERED)
+            .map(|(direction, _)| direction);
+        if meter.is_bound() {
+            return Direction::Upload;
+        }
+        if fills || fell || !lane.is_proven() || known == Some(Direction::Download) {
             Direction::Download
         } else {
             Direction::Upload

@@ -76,6 +76,8 @@ pub(super) struct Lane {
     /// The estimate of the last cut, bit/s.
     last_cut: f64,
     volatility: f64,
+    /// Whether the estimate was ever seen to be true.
+    is_proven: bool,
     mode: Mode,
 }
 
@@ -94,6 +96,7 @@ pub(super) enum Mode {
         /// No further cut before.
         next_cut: f64,
         /// The estimate to go back to if this direction proves innocent.
+        before: f64,
         restore: Option<f64>,
     },
     /// Below the estimate until then, to see whether the delay is a queue.
@@ -145,6 +148,7 @@ impl Lane {
             memory: start.estimate,
             last_cut: start.estimate,
             volatility: start.volatility,
+            is_proven: start.is_proven,
             mode: Mode::Hold { since: 0.0 },
         }
     }
@@ -159,6 +163,10 @@ impl Lane {
 
     pub(super) const fn volatility(&self) -> f64 {
         self.volatility
+    }
+
+    pub(super) const fn is_proven(&self) -> bool {
+        self.is_proven
     }
 
     pub(super) const fn mode(&self) -> Mode {
@@ -240,13 +248,14 @@ impl Lane {
         if is_clean && !matches!(self.mode, Mode::Drain { .. }) {
             let proven = meter.delivered().min(self.rate);
             self.estimate = self.estimate.max(proven);
+            self.is_proven |= proven > 0.9 * self.estimate;
         }
     }
 
     /// It proved innocent: back to what it was before it was cut.
     pub(super) fn acquit(&mut self, now: f64) {
-        if let Mode::Drain { restore, .. } = self.mode {
-            self.estimate = restore.unwrap_or(self.estimate);
+        if let Mode::Drain { before, .. } = self.mode {
+            self.estimate = before;
             self.mode = Mode::Hold { since: now };
         }
     }
@@ -344,11 +353,13 @@ impl Lane {
         let estimate = self
             .limited(self.estimated(sight, meter))
             .max(self.clean_share(sight) * before);
-        let change = ((estimate / self.last_cut).ln().abs() - STEADY).max(0.0) / VOLATILE;
+        let noise = STEADY.max(sight.least_slope);
+        let change = ((estimate / self.last_cut).ln().abs() - noise).max(0.0) / VOLATILE;
         self.volatility += VOLATILITY_WEIGHT * (change.min(1.0) - self.volatility);
         self.last_cut = estimate;
         self.estimate = estimate;
-        self.begin_drain(sight, None);
+        self.is_proven |= meter.is_known();
+        self.begin_drain(sight, before, None);
         let cause = Cause::Cut {
             delivered: meter.delivered(),
             estimate,
@@ -375,7 +386,7 @@ impl Lane {
             .limited(self.estimated(sight, meter))
             .max(0.9 * self.estimate);
         self.estimate = estimate.min(before);
-        self.begin_drain(sight, Some(before));
+        self.begin_drain(sight, before, Some(before));
         let cause = Cause::Cut {
             delivered: meter.delivered(),
             estimate,
@@ -384,10 +395,11 @@ impl Lane {
         (cause, self.draining(sight))
     }
 
-    fn begin_drain(&mut self, sight: &Sight, restore: Option<f64>) {
+    fn begin_drain(&mut self, sight: &Sight, before: f64, restore: Option<f64>) {
         self.mode = Mode::Drain {
             since: sight.now,
             next_cut: sight.now + lag(sight),
+            before,
             restore,
         };
     }
@@ -511,6 +523,7 @@ pub(super) struct Start {
     pub(super) rate: f64,
     pub(super) estimate: f64,
     pub(super) volatility: f64,
+    pub(super) is_proven: bool,
 }
 
 /// Time from an order to the first sign of it in the delay, seconds.
