@@ -201,6 +201,9 @@ impl AdaptiveLaw {
         if let Some(direction) = self.episodes.acquitted() {
             self.lanes[direction].acquit(sight.now);
         }
+        if let Some(direction) = self.episodes.convicted() {
+            self.lanes[direction].convict(sight);
+        }
         let searching = self.lanes.as_ref().map(Lane::is_searching);
         let saturated = self.meters.as_ref().map(Meter::is_saturated);
         for direction in Direction::BOTH {

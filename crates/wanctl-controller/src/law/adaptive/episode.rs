@@ -22,6 +22,8 @@ const TRUST: u32 = 4;
 /// less is missing at once, what others send less to us has to be lost first.
 const UPLOAD_ANSWERS: f64 = 0.15;
 const DOWNLOAD_ANSWERS: f64 = 0.3;
+/// The longest that one direction is held responsible without an answer, seconds.
+const LONGEST_TRIAL: f64 = 1.0;
 /// Who was found guilty is remembered for so long, seconds.
 const REMEMBERED: f64 = 30.0;
 /// A delay that differs by no more than this, ms, over [`RECENT`] ticks stands still.
@@ -46,6 +48,7 @@ pub(super) struct Episodes {
     test: Option<Test>,
     no_test_before: f64,
     acquitted: Option<Direction>,
+    convicted: Option<Direction>,
     guilty: Option<(Direction, f64)>,
 }
 
@@ -70,6 +73,8 @@ struct Blame {
     direction: Direction,
     since: f64,
     added: f64,
+    /// Whether the other direction was held responsible before.
+    is_second: bool,
 }
 
 /// What an episode came to in one tick.
@@ -152,6 +157,7 @@ impl Episodes {
         };
         let lasted = sight.now - episode.since;
         let mut busy = meters.as_ref().map(Meter::is_busy);
+        busy.download |= meters.download.is_level();
         let answers = ACKNOWLEDGED * meters.download.delivered();
         if !meters.upload.is_bound() && meters.upload.delivered() < answers {
             busy.upload = false;
@@ -235,7 +241,7 @@ impl Episodes {
             let first = self.first_of_two(lasted, sight, meters, lanes);
             let verdicts = Self::of_one_of_two(first, &episode, sight, meters, lanes);
             if verdicts != CLEAR {
-                self.blame(first, sight);
+                self.blame(first, sight, false);
             }
             return verdicts;
         };
@@ -243,24 +249,48 @@ impl Episodes {
             Direction::Download => DOWNLOAD_ANSWERS,
             Direction::Upload => UPLOAD_ANSWERS,
         };
-        let is_due = sight.now - blame.since > lag(sight) + patience;
+        if blame.direction == Direction::Upload
+            && meters.download.is_level()
+            && sight.now - blame.since > 0.2
+        {
+            self.blame(Direction::Download, sight, false);
+            return only(Direction::Download);
+        }
+        let ordered = lanes[blame.direction].ordered_at().max(blame.since);
+        let is_due = sight.now - ordered > lag(sight) + patience
+            || sight.now - blame.since > LONGEST_TRIAL;
         let answers = sight.delay.added < 0.85 * blame.added || sight.delay.slope < -0.02;
+        // What falls before the newest cut can have had an effect answers to the one before it.
+        let too_soon = sight.now - blame.since < lag(sight);
+        if blame.is_second && too_soon && sight.delay.added < 0.85 * blame.added && answers {
+            self.acquitted = Some(blame.direction);
+            self.convicted = Some(other(blame.direction));
+            self.guilty = None;
+            self.blame(other(blame.direction), sight, false);
+            return CLEAR;
+        }
         if !is_due || answers {
             return only(blame.direction);
         }
         self.acquitted = Some(blame.direction);
         let other = other(blame.direction);
-        self.blame(other, sight);
+        self.blame(other, sight, true);
         self.guilty = Some((other, sight.now));
         only(other)
     }
 
-    fn blame(&mut self, direction: Direction, sight: &Sight) {
+    /// Who turned out to be responsible after having been acquitted.
+    pub(super) fn convicted(&mut self) -> Option<Direction> {
+        self.convicted.take()
+    }
+
+    fn blame(&mut self, direction: Direction, sight: &Sight, is_second: bool) {
         if let Some(episode) = &mut self.current {
             episode.blame = Some(Blame {
                 direction,
                 since: sight.now,
                 added: sight.delay.added,
+                is_second,
             });
         }
     }
@@ -314,6 +344,9 @@ impl Episodes {
         if meter.is_bound() {
             return Direction::Upload;
         }
+        if meter.is_level() {
+            return Direction::Download;
+        }
         if fills || fell || !lane.is_proven() || known == Some(Direction::Download) {
             Direction::Download
         } else {
@@ -361,7 +394,7 @@ impl Episodes {
             self.no_test_before = sight.now + NO_TEST_FOR;
             return Some(Finding::SamePath { by });
         }
-        if sight.now >= test.until {
+        if sight.now >= test.until && test.below == 0 {
             self.test = None;
         }
         None

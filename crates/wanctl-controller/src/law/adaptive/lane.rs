@@ -26,7 +26,7 @@ const HOLD_SHARE: f64 = 0.97;
 const HOLD_LEAST: f64 = 0.1;
 const HOLD_MORE: f64 = 2.2;
 /// Time in which a drain empties the queue, ms.
-const DRAIN_TIME: f64 = 400.0;
+const DRAIN_TIME: f64 = 200.0;
 /// A drain never goes below this part of the estimate.
 const DRAIN_LEAST: f64 = 0.35;
 /// Time from an order to the first sign of it in the delay, without the round trip and the queue,
@@ -78,6 +78,10 @@ pub(super) struct Lane {
     volatility: f64,
     /// Whether the estimate was ever seen to be true.
     is_proven: bool,
+    /// When the estimate was last lowered, seconds.
+    ordered_at: f64,
+    /// The estimate that an acquittal took back, bit/s.
+    taken_back: f64,
     mode: Mode,
 }
 
@@ -149,6 +153,8 @@ impl Lane {
             last_cut: start.estimate,
             volatility: start.volatility,
             is_proven: start.is_proven,
+            ordered_at: 0.0,
+            taken_back: start.estimate,
             mode: Mode::Hold { since: 0.0 },
         }
     }
@@ -167,6 +173,10 @@ impl Lane {
 
     pub(super) const fn is_proven(&self) -> bool {
         self.is_proven
+    }
+
+    pub(super) const fn ordered_at(&self) -> f64 {
+        self.ordered_at
     }
 
     pub(super) const fn mode(&self) -> Mode {
@@ -255,9 +265,17 @@ impl Lane {
     /// It proved innocent: back to what it was before it was cut.
     pub(super) fn acquit(&mut self, now: f64) {
         if let Mode::Drain { before, .. } = self.mode {
+            self.taken_back = self.estimate;
             self.estimate = before;
             self.mode = Mode::Hold { since: now };
         }
+    }
+
+    /// It was acquitted too soon.
+    pub(super) fn convict(&mut self, sight: &Sight) {
+        let before = self.estimate;
+        self.estimate = self.estimate.min(self.taken_back);
+        self.begin_drain(sight, before, None);
     }
 
     /// Never out of bounds, and never up while there is a queue.
@@ -396,6 +414,7 @@ impl Lane {
     }
 
     fn begin_drain(&mut self, sight: &Sight, before: f64, restore: Option<f64>) {
+        self.ordered_at = sight.now;
         self.mode = Mode::Drain {
             since: sight.now,
             next_cut: sight.now + lag(sight),
@@ -462,6 +481,7 @@ impl Lane {
     /// what the last one did.
     fn cut_further(&mut self, next_cut: f64, sight: &Sight, meter: &Meter) {
         let delay = &sight.delay;
+        let before = self.estimate;
         let is_unbound_download =
             self.direction == Direction::Download && meter.is_known() && !meter.is_bound();
         let shown = meter.delivered();
@@ -476,10 +496,12 @@ impl Lane {
             let most = meter.most_over(0.3);
             self.lower(most / (1.0 + delay.slope.clamp(0.0, 3.0)));
         }
+        if self.estimate < 0.98 * before {
+            self.ordered_at = sight.now;
+        }
         if sight.now < next_cut {
             return;
         }
-        let before = self.estimate;
         if is_unbound_download {
             if delay.slope > -0.01 {
                 self.lower(shown);
@@ -498,6 +520,9 @@ impl Lane {
             && let Mode::Drain { next_cut, .. } = &mut self.mode
         {
             *next_cut = sight.now + lag(sight);
+        }
+        if self.estimate < 0.98 * before {
+            self.ordered_at = sight.now;
         }
     }
 

@@ -25,6 +25,13 @@ const BOUND_USE: f64 = 0.96;
 const SATURATED_USE: f64 = 0.93;
 /// More than this part of the rate is used while anybody is busy.
 const BUSY_USE: f64 = 0.7;
+/// A delivered rate stands still if it differs by no more than this factor over so many seconds and
+/// at least so many readings, close to the most that was ever carried, and clearly below our rate.
+const LEVEL_SPREAD: f64 = 1.04;
+const LEVEL_SPAN: f64 = 0.62;
+const LEVEL_READINGS: usize = 4;
+const LEVEL_PEAK: f64 = 0.3;
+const LEVEL_USE: f64 = 0.985;
 /// Time in which the greatest delivered rate is half forgotten, seconds.
 const PEAK_LIFE: f64 = 60.0;
 /// A newest reading older than this tells nothing any more, seconds.
@@ -130,6 +137,27 @@ impl Meter {
             }
         }
         if count > 0.0 { bound / count } else { 0.0 }
+    }
+
+    /// Whether the delivered rate has stood still for a quarter of a second while our shaper did not
+    /// hold the queue: that is what a queue further up that never runs empty looks like.
+    pub(super) fn is_level(&self) -> bool {
+        let recent = || self.readings.iter().rev().take_while(|r| self.now - r.at <= self.level_span());
+        let count = recent().count();
+        if count < LEVEL_READINGS || recent().any(|reading| reading.queued == Some(true)) {
+            return false;
+        }
+        let (least, most) = recent().fold((f64::INFINITY, 0.0_f64), |(least, most), reading| {
+            (least.min(reading.delivered), most.max(reading.delivered))
+        });
+        let is_full = recent().all(|reading| reading.delivered > LEVEL_USE * reading.allowed);
+        most < LEVEL_SPREAD * least && least > LEVEL_PEAK * self.peak && !is_full
+    }
+
+    /// Long enough for the readings that there are.
+    fn level_span(&self) -> f64 {
+        let length = self.readings.last().map_or(0.05, |reading| reading.length);
+        (4.5 * length).clamp(0.28, LEVEL_SPAN)
     }
 
     /// Whether the direction is filled, whoever holds the queue.
