@@ -33,6 +33,8 @@ const QUIET_FOR: f64 = 0.5;
 const QUIET_START: f64 = 2.0;
 /// Part of the rate above which a direction can be the cause of a queue.
 const LOADED: f64 = 0.3;
+/// Packets that a probe waits for in both of our shapers together.
+const OWN_PACKETS: f64 = 1.2;
 /// A full packet, bits.
 const PACKET: f64 = 12_000.0;
 /// Share of the volatility above one half in the threshold, ms.
@@ -235,9 +237,7 @@ impl AdaptiveLaw {
             .map(|d| &self.lanes[*d])
             .peekable();
         if bound.peek().is_some() && bound.all(|lane| lane.is_settled(sight)) {
-            let packets = sight.standing / self.packet_time();
-            self.own
-                .observe(sight.delay.added, sight.delay.slope, packets);
+            self.own.observe(sight.delay.added, sight.delay.slope);
         }
     }
 
@@ -309,7 +309,7 @@ impl AdaptiveLaw {
     /// What our own shapers add to a round trip is no queue at the provider.
     fn threshold(&self) -> f64 {
         let path = self.path.threshold();
-        let own = self.own.packets() * self.packet_time();
+        let own = OWN_PACKETS * self.packet_time();
         let volatility = Direction::BOTH
             .iter()
             .filter(|d| self.meters[**d].used() > 0.5)

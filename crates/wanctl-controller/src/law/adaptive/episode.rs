@@ -270,13 +270,36 @@ impl Episodes {
             return CLEAR;
         }
         if !is_due || answers {
-            return only(blame.direction);
+            return Self::held(blame, meters, lanes);
         }
         self.acquitted = Some(blame.direction);
         let other = other(blame.direction);
         self.blame(other, sight, true);
         self.guilty = Some((other, sight.now));
-        only(other)
+        let blame = Blame {
+            direction: other,
+            since: sight.now,
+            added: sight.delay.added,
+            is_second: true,
+        };
+        Self::held(blame, meters, lanes)
+    }
+
+    /// A download that only gets less because everything takes longer is not to be taken for a
+    /// slower line.
+    fn held(
+        blame: Blame,
+        meters: &PerDirection<Meter>,
+        lanes: &PerDirection<Lane>,
+    ) -> PerDirection<Verdict> {
+        let mut verdicts = only(blame.direction);
+        let is_clear = meters.download.is_level()
+            || !lanes.download.is_proven()
+            || meters.download.is_bound();
+        if blame.direction == Direction::Download && blame.is_second && !is_clear {
+            verdicts.download = Verdict::Accomplice;
+        }
+        verdicts
     }
 
     /// Who turned out to be responsible after having been acquitted.

@@ -192,8 +192,7 @@ impl Lane {
     pub(super) fn is_settled(&self, sight: &Sight) -> bool {
         match self.mode {
             Mode::Hold { since } => sight.now - since > 0.5,
-            Mode::Search { .. } | Mode::Test { .. } => false,
-            Mode::Drain { since, .. } => sight.now - since > 0.5 + lag(sight),
+            Mode::Search { .. } | Mode::Drain { .. } | Mode::Test { .. } => false,
         }
     }
 
@@ -376,7 +375,10 @@ impl Lane {
         self.volatility += VOLATILITY_WEIGHT * (change.min(1.0) - self.volatility);
         self.last_cut = estimate;
         self.estimate = estimate;
-        self.is_proven |= meter.is_known();
+        if meter.is_known() && !self.is_proven {
+            self.is_proven = true;
+            self.memory = estimate;
+        }
         self.begin_drain(sight, before, None);
         let cause = Cause::Cut {
             delivered: meter.delivered(),

@@ -11,33 +11,25 @@ const EVERY: u32 = 10;
 /// The parts of the delays between which most lie.
 const LOW: f64 = 0.1;
 const HIGH: f64 = 0.9;
-/// The part of the waits that is to be expected.
-const LEVEL: f64 = 0.85;
-/// Fewest and most packets that a probe is expected to wait for in both shapers together.
-const LEAST_PACKETS: f64 = 1.2;
-const MOST_PACKETS: f64 = 10.0;
 /// Fewest and most ticks that a delay must last to be a queue.
 const FEWEST: f64 = 2.0;
-const MOST: f64 = 5.0;
+const MOST: f64 = 8.0;
 
 /// Learned while our shapers hold the queue and the provider's must be empty.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnDelay {
     delays: Window<TICKS>,
     slopes: Window<TICKS>,
-    packets: Window<TICKS>,
     until_look: u32,
     spread: f64,
     slope: f64,
-    level: f64,
 }
 
 impl OwnDelay {
     /// Takes a tick at which what is seen can only be ours.
-    pub(super) fn observe(&mut self, added: f64, slope: f64, packets: f64) {
+    pub(super) fn observe(&mut self, added: f64, slope: f64) {
         self.delays.push(added);
         self.slopes.push(slope.abs());
-        self.packets.push(packets);
         self.until_look = self.until_look.saturating_sub(1);
         if self.until_look > 0 || self.delays.len() < LEAST_TICKS {
             return;
@@ -46,12 +38,6 @@ impl OwnDelay {
         let delays = self.delays.quantile(HIGH).zip(self.delays.quantile(LOW));
         self.spread = delays.map_or(0.0, |(high, low)| high - low);
         self.slope = self.slopes.quantile(HIGH).unwrap_or(0.0);
-        self.level = self.packets.quantile(LEVEL).unwrap_or(0.0);
-    }
-
-    /// How many packets a probe must be expected to wait for.
-    pub(super) fn packets(&self) -> f64 {
-        self.level.clamp(LEAST_PACKETS, MOST_PACKETS)
     }
 
     /// For how many ticks a delay must last to be a queue, where `path` ms are the path's own
