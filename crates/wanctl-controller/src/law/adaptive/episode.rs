@@ -347,9 +347,11 @@ impl Episodes {
         meters: &PerDirection<Meter>,
         lanes: &PerDirection<Lane>,
     ) -> Direction {
-        let searching = lanes.as_ref().map(Lane::is_near_the_end);
+        let near = lanes
+            .as_ref()
+            .map(|lane| lane.is_near_the_end() || lane.was_just_cut(sight.now));
         if lasted < 0.5 {
-            match (searching.download, searching.upload) {
+            match (near.download, near.upload) {
                 (true, false) => return Direction::Download,
                 (false, true) => return Direction::Upload,
                 (true, true) | (false, false) => {}

@@ -32,6 +32,10 @@ const DRAIN_LEAST: f64 = 0.35;
 /// Time from an order to the first sign of it in the delay, without the round trip and the queue,
 /// seconds.
 const ACTUATION: f64 = 0.12;
+/// A cut is new for so long, seconds.
+const JUST: f64 = 0.16;
+/// Time in which what a cut does can be told from noise, seconds.
+const ANSWER: f64 = 0.05;
 /// Most of the queue that counts for that time, ms.
 const MOST_LAG: f64 = 300.0;
 /// A single cut never goes below this part of what is remembered of the estimate.
@@ -194,6 +198,11 @@ impl Lane {
             Mode::Hold { since } => sight.now - since > 0.5,
             Mode::Search { .. } | Mode::Drain { .. } | Mode::Test { .. } => false,
         }
+    }
+
+    /// Whether it was cut within the last ticks.
+    pub(super) fn was_just_cut(&self, now: f64) -> bool {
+        matches!(self.mode, Mode::Drain { since, .. } if now - since < JUST)
     }
 
     /// Whether it searches at a rate at which it may have found the end.
@@ -419,7 +428,7 @@ impl Lane {
         self.ordered_at = sight.now;
         self.mode = Mode::Drain {
             since: sight.now,
-            next_cut: sight.now + lag(sight),
+            next_cut: sight.now + lag(sight) + ANSWER,
             before,
             restore,
         };
@@ -521,7 +530,7 @@ impl Lane {
         if self.estimate < before
             && let Mode::Drain { next_cut, .. } = &mut self.mode
         {
-            *next_cut = sight.now + lag(sight);
+            *next_cut = sight.now + lag(sight) + ANSWER;
         }
         if self.estimate < 0.98 * before {
             self.ordered_at = sight.now;
