@@ -187,7 +187,7 @@ impl AdaptiveLaw {
         let verdicts = match self.episodes.observe(sight, &self.meters, &self.lanes) {
             Finding::Verdicts(verdicts) => verdicts,
             Finding::LongerPath { by, until } => {
-                self.path.lengthen(by);
+                self.path.suppose_longer(by);
                 for direction in Direction::BOTH {
                     if self.meters[direction].used() > LOADED {
                         self.lanes[direction].begin_test(until);
@@ -195,8 +195,12 @@ impl AdaptiveLaw {
                 }
                 PerDirection::new(Verdict::Clear, Verdict::Clear)
             }
-            Finding::SamePath { by } => {
-                self.path.lengthen(-by);
+            Finding::Tested { is_longer } => {
+                if is_longer {
+                    self.path.confirm_longer();
+                } else {
+                    self.path.withdraw_longer();
+                }
                 PerDirection::new(Verdict::Clear, Verdict::Clear)
             }
         };

@@ -84,8 +84,8 @@ pub(super) enum Finding {
     Verdicts(PerDirection<Verdict>),
     /// It is supposed to be no queue but a longer path, by so many ms, and tested until then.
     LongerPath { by: f64, until: f64 },
-    /// The test showed a queue: the path is as long as before.
-    SamePath { by: f64 },
+    /// The test is over: the path is longer, or else as long as before.
+    Tested { is_longer: bool },
 }
 
 impl Episodes {
@@ -413,14 +413,16 @@ impl Episodes {
         } else {
             test.below = 0;
         }
-        let by = test.by;
-        if test.below >= 3 {
-            self.test = None;
+        let is_queue = test.below >= 3;
+        let is_over = sight.now >= test.until && test.below == 0;
+        if is_queue {
             self.no_test_before = sight.now + NO_TEST_FOR;
-            return Some(Finding::SamePath { by });
         }
-        if sight.now >= test.until && test.below == 0 {
+        if is_queue || is_over {
             self.test = None;
+            return Some(Finding::Tested {
+                is_longer: !is_queue,
+            });
         }
         None
     }

@@ -51,6 +51,14 @@ pub(super) struct Path {
     until_look: u32,
     threshold: f64,
     least_slope: f64,
+    supposed: Option<Supposed>,
+}
+
+/// A longer path that is being tested.
+#[derive(Clone, Copy, Debug)]
+struct Supposed {
+    before: [Option<f64>; MAX_REFLECTORS],
+    by: f64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,6 +116,7 @@ impl Path {
                 .unwrap_or(FIRST_THRESHOLD)
                 .clamp(LEAST_THRESHOLD, MOST_THRESHOLD),
             least_slope: LEAST_SLOPE,
+            supposed: None,
         }
     }
 
@@ -119,8 +128,9 @@ impl Path {
         setting: Setting,
     ) -> Delay {
         let mut moved = false;
+        let is_supposed = self.supposed.is_some();
         for (reflector, seen) in self.reflectors.iter_mut().zip(seen) {
-            moved |= reflector.observe(now, seen, setting.is_quiet);
+            moved |= reflector.observe(now, seen, setting.is_quiet, is_supposed);
         }
         if moved {
             self.noise.clear();
@@ -176,16 +186,38 @@ impl Path {
         self.reflectors.map(|reflector| reflector.baseline)
     }
 
-    /// A delay of `by` ms turned out to be no queue: the path is longer.
-    pub(super) fn lengthen(&mut self, by: f64) {
+    /// Takes the path to be longer by `by` ms until that is confirmed or withdrawn.
+    pub(super) fn suppose_longer(&mut self, by: f64) {
+        let before = self.baselines();
         for reflector in &mut self.reflectors {
             reflector.baseline = reflector.baseline.map(|baseline| baseline + by);
-            reflector.samples.shift(by);
             reflector.below = 0;
         }
         self.added.shift(-by);
-        self.noise.clear();
-        self.slopes.clear();
+        self.supposed = Some(Supposed { before, by });
+    }
+
+    /// The path is longer. What was heard on the shorter one is no measure any more.
+    pub(super) fn confirm_longer(&mut self) {
+        if let Some(Supposed { by, .. }) = self.supposed.take() {
+            for reflector in &mut self.reflectors {
+                reflector.samples.clear();
+            }
+            let _ = by;
+            self.noise.clear();
+            self.slopes.clear();
+        }
+    }
+
+    /// The path is as long as it was.
+    pub(super) fn withdraw_longer(&mut self) {
+        if let Some(Supposed { before, by }) = self.supposed.take() {
+            for (reflector, before) in self.reflectors.iter_mut().zip(before) {
+                reflector.baseline = before.or(reflector.baseline);
+                reflector.below = 0;
+            }
+            self.added.shift(by);
+        }
     }
 
     fn heard(&self) -> Option<f64> {
@@ -255,7 +287,13 @@ impl Path {
 
 impl Reflector {
     /// Takes what this tick shows; whether the idle round trip moved by more than noise does.
-    fn observe(&mut self, now: f64, seen: &ReflectorObservation, is_quiet: bool) -> bool {
+    fn observe(
+        &mut self,
+        now: f64,
+        seen: &ReflectorObservation,
+        is_quiet: bool,
+        is_supposed: bool,
+    ) -> bool {
         self.overdue = seen.overdue.map(|age| age.as_secs_f64() * 1e3);
         let Some(rtt) = seen.rtt.map(|rtt| rtt.get()).filter(|rtt| *rtt > 0.0) else {
             return false;
@@ -263,6 +301,9 @@ impl Reflector {
         self.latest = Some((rtt, now - seen.age.as_secs_f64()));
         self.samples.push(rtt);
         let before = self.baseline;
+        if is_supposed && before.is_some() {
+            return false;
+        }
         self.baseline = Some(self.learned(rtt, is_quiet));
         is_quiet
             && before
