@@ -151,6 +151,7 @@ impl AdaptiveLaw {
             threshold: self.threshold(),
             least_slope: self.path.least_slope().max(self.own.slope()),
             idle: self.path.baseline().unwrap_or(0.0),
+            is_shared: self.episodes.is_shared(),
         };
         self.decide(&sight, observation)
     }

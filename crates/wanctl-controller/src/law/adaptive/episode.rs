@@ -23,7 +23,7 @@ const TRUST: u32 = 4;
 const UPLOAD_ANSWERS: f64 = 0.15;
 const DOWNLOAD_ANSWERS: f64 = 0.3;
 /// The longest that one direction is held responsible without an answer, seconds.
-const LONGEST_TRIAL: f64 = 1.0;
+const LONGEST_TRIAL: f64 = 0.6;
 /// Who was found guilty is remembered for so long, seconds.
 const REMEMBERED: f64 = 30.0;
 /// A delay that differs by no more than this, ms, over [`RECENT`] ticks stands still.
@@ -49,6 +49,7 @@ pub(super) struct Episodes {
     no_test_before: f64,
     acquitted: Option<Direction>,
     convicted: Option<Direction>,
+    is_shared: bool,
     guilty: Option<(Direction, f64)>,
 }
 
@@ -166,6 +167,7 @@ impl Episodes {
         if !known {
             return self.unmetered(lanes);
         }
+        self.is_shared = busy.download && busy.upload;
         match (busy.download, busy.upload) {
             (true, true) => self.of_two(sight, meters, lanes),
             (true, false) => Self::of_one(Direction::Download, &episode, sight, meters, lanes),
@@ -257,8 +259,14 @@ impl Episodes {
             return only(Direction::Download);
         }
         let ordered = lanes[blame.direction].ordered_at().max(blame.since);
+        // A queue that grows while our shaper holds back what the provider delivers is not there.
+        let is_contradicted = blame.direction == Direction::Download
+            && meters.download.is_bound()
+            && sight.delay.slope > sight.least_slope
+            && sight.now - blame.since > lag(sight);
         let is_due = sight.now - ordered > lag(sight) + patience
-            || sight.now - blame.since > LONGEST_TRIAL;
+            || sight.now - blame.since > LONGEST_TRIAL
+            || is_contradicted;
         let answers = sight.delay.added < 0.85 * blame.added || sight.delay.slope < -0.02;
         // What falls before the newest cut can have had an effect answers to the one before it.
         let too_soon = sight.now - blame.since < lag(sight);
@@ -300,6 +308,11 @@ impl Episodes {
             verdicts.download = Verdict::Accomplice;
         }
         verdicts
+    }
+
+    /// Whether both directions may have caused the delay when it was last looked at.
+    pub(super) const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Who turned out to be responsible after having been acquitted.

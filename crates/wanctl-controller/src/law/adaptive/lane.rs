@@ -34,6 +34,9 @@ const DRAIN_LEAST: f64 = 0.35;
 const ACTUATION: f64 = 0.12;
 /// A cut is new for so long, seconds.
 const JUST: f64 = 0.16;
+/// A download that may only get less because uploads delay its acknowledgements is not cut
+/// further than this.
+const SHARED_CUT: f64 = 0.88;
 /// Time in which what a cut does can be told from noise, seconds.
 const ANSWER: f64 = 0.05;
 /// Most of the queue that counts for that time, ms.
@@ -129,6 +132,8 @@ pub(super) struct Sight {
     pub(super) least_slope: f64,
     /// The idle round trip, ms.
     pub(super) idle: f64,
+    /// Whether both directions may have caused the delay.
+    pub(super) is_shared: bool,
 }
 
 /// What the law holds against a direction.
@@ -443,6 +448,9 @@ impl Lane {
         }
         match self.direction {
             // While the provider's queue is not empty, what leaves it *is* the capacity.
+            Direction::Download if !meter.is_bound() && sight.is_shared && !meter.is_level() => {
+                meter.delivered().max(SHARED_CUT * known)
+            }
             Direction::Download if !meter.is_bound() => {
                 let span = 0.25 + 1.5 * (self.volatility - 0.5).max(0.0);
                 meter.delivered().max(meter.delivered_over(span))
@@ -493,8 +501,10 @@ impl Lane {
     fn cut_further(&mut self, next_cut: f64, sight: &Sight, meter: &Meter) {
         let delay = &sight.delay;
         let before = self.estimate;
-        let is_unbound_download =
-            self.direction == Direction::Download && meter.is_known() && !meter.is_bound();
+        let is_unbound_download = self.direction == Direction::Download
+            && meter.is_known()
+            && !meter.is_bound()
+            && (!sight.is_shared || meter.is_level());
         let shown = meter.delivered();
         if is_unbound_download && delay.added > 3.0 * sight.threshold {
             self.lower(shown);
