@@ -17,6 +17,6 @@ mod scenarios;
 pub use case::{Actuation, Case, CounterKind, Demands, Flow, FlowKind, PathNoise, ReflectorFault};
 pub use engine::{run_case, run_case_in_steps};
 pub use law::{CounterReading, LawUnderTest, Plan, ProbeReply, Probing, Seen, Truth};
-pub use line::{Buffer, LINE_BIN, Line};
+pub use line::{Buffer, LINE_BIN, Line, LineError, LineTrace};
 pub use recording::{DirectionBin, RECORDING_BIN, Recording, SparseSample};
 pub use scenarios::{Judged, Load, SENSITIVITY_SCENES, Scene, Seeds, Variant, case_on, scenes};
