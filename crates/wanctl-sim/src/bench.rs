@@ -5,6 +5,7 @@
 //! The cases that laws are compared on are made by the [`scenes`] of a catalogue, from lines that
 //! [`generate`] makes from seeds.
 
+pub mod adversary;
 mod case;
 mod engine;
 pub mod generate;
