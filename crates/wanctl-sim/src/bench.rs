@@ -5,6 +5,7 @@
 //! The cases that laws are compared on are made by the [`scenes`] of a catalogue, from lines that
 //! [`generate`] makes from seeds.
 
+pub mod adversary;
 mod case;
 mod engine;
 pub mod generate;
@@ -17,6 +18,6 @@ mod scenarios;
 pub use case::{Actuation, Case, CounterKind, Demands, Flow, FlowKind, PathNoise, ReflectorFault};
 pub use engine::{run_case, run_case_in_steps};
 pub use law::{CounterReading, LawUnderTest, Plan, ProbeReply, Probing, Seen, Truth};
-pub use line::{Buffer, LINE_BIN, Line};
+pub use line::{Buffer, LINE_BIN, Line, LineError, LineTrace};
 pub use recording::{DirectionBin, RECORDING_BIN, Recording, SparseSample};
 pub use scenarios::{Judged, Load, SENSITIVITY_SCENES, Scene, Seeds, Variant, case_on, scenes};

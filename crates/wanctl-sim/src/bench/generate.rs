@@ -50,3 +50,6 @@ pub(super) fn bins_of(length: Duration) -> usize {
 
 /// Seconds in one bin.
 const BIN_SECONDS: f64 = 0.1;
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! reporting on it; [`Seeds`] hands out either. The conditions of a case (actuation, counters,
 //! lost probes) are varied by a [`Variant`].
 
-mod conditions;
+pub(super) mod conditions;
 mod fixed;
 mod nuisances;
 mod seeds;

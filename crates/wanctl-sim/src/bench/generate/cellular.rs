@@ -31,7 +31,10 @@ const DRIVING: Radio = Radio {
 /// Driving where cells are far apart: the link is gone for seconds at a time.
 const DRIVING_WITH_OUTAGES: Radio = Radio {
     marginal: Marginal(&[
-        (-1.645, 0.8),
+        (-2.8, 0.0),
+        (-2.05, 0.72),
+        (-1.645, 1.2),
+        (-1.0, 2.4),
         (-0.674, 4.6),
         (0.0, 7.5),
         (0.674, 9.0),
@@ -42,14 +45,14 @@ const DRIVING_WITH_OUTAGES: Radio = Radio {
     memories: &[memory(0.1, 0.0), memory(0.9, 10.0)],
     outages: Some(Outages {
         there: 130.0,
-        gone: 7.0,
+        gone: 7.6,
     }),
 };
 
 /// The upload meanwhile: grants come unevenly.
 const DRIVING_UPLOAD: Radio = Radio {
     marginal: Marginal(&[
-        (-1.61, 0.0),
+        (-1.58, 0.0),
         (-1.3, 0.4),
         (-0.674, 0.84),
         (0.0, 0.96),
@@ -57,7 +60,7 @@ const DRIVING_UPLOAD: Radio = Radio {
         (1.645, 1.56),
         (2.326, 1.7),
     ]),
-    memories: &[memory(0.5, 0.0), memory(0.5, 3.0)],
+    memories: &[memory(0.54, 0.0), memory(0.46, 3.0)],
     outages: None,
 };
 

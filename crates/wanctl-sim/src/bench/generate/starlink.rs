@@ -34,11 +34,11 @@ const DOWNLOAD: Beam = Beam {
     level: 0.6,
     memories: &[
         Memory {
-            share: 0.5,
+            share: 0.15,
             seconds: 0.0,
         },
         Memory {
-            share: 0.5,
+            share: 0.85,
             seconds: 1.0,
         },
     ],
@@ -47,8 +47,10 @@ const DOWNLOAD: Beam = Beam {
 /// The part of the download's rate that the upload gets.
 const UPLOAD_PART: f64 = 0.15;
 
-/// Capacity left in the bin of a reallocation, at most, as a part of what it would be.
-const DIP: f64 = 0.1;
+/// Capacity left in the bin of a reallocation, as a part of what it would be.
+const DIP: core::ops::Range<f64> = 0.0..0.1;
+/// And in the bin after it.
+const AFTER_DIP: core::ops::Range<f64> = 0.35..1.0;
 
 /// The unloaded one-way delay, in milliseconds.
 mod delay {
@@ -56,22 +58,24 @@ mod delay {
 
     pub(super) const MEAN: f64 = 10.6;
     /// Standard deviation of the level of a slot.
-    pub(super) const LEVEL: f64 = 0.7;
+    pub(super) const LEVEL: f64 = 0.8;
     /// Standard deviation of the wander within a slot.
     pub(super) const WANDER: f64 = 0.5;
     /// How that wanders.
     pub(super) const MEMORIES: &[Memory] = &[Memory {
         share: 1.0,
-        seconds: 0.2,
+        seconds: 0.4,
     }];
-    /// Mean addition in the bin of a reallocation.
-    pub(super) const HAND_OVER: f64 = 13.0;
+    /// Addition in the bin of a reallocation.
+    pub(super) const HAND_OVER: core::ops::Range<f64> = 4.0..18.0;
+    /// How often it lasts for one bin more.
+    pub(super) const LONGER: f64 = 0.2;
     pub(super) const LEAST: f64 = 8.0;
 }
 
 /// A dish: about 49 Mbit/s down and 7 up, reallocated every 15 s at a phase drawn from the seed.
-/// For the 100 ms of a reallocation hardly anything gets through and the base delay jumps; after
-/// it rate and base delay have new levels.
+/// For the 100 ms of a reallocation hardly anything gets through, in the next 100 ms not all, and
+/// the base delay jumps; after it rate and base delay have new levels.
 #[must_use]
 pub fn starlink(seed: u64, length: Duration) -> Series {
     let bins = bins_of(length);
@@ -123,7 +127,10 @@ impl Beam {
                 let rate = self.marginal.at(normal);
                 if reallocated(bin, phase) {
                     level = dice.normal();
-                    return rate * dice.between(0.0, DIP);
+                    return rate * dice.between(DIP.start, DIP.end);
+                }
+                if reallocated(bin + SLOT - 1, phase) {
+                    return rate * dice.between(AFTER_DIP.start, AFTER_DIP.end);
                 }
                 rate
             })
@@ -135,15 +142,22 @@ fn one_way_delays(seed: u64, phase: usize, bins: usize) -> Vec<f64> {
     let mut dice = Dice::new(seed, stream::BASE_DELAY);
     let mut wander = Wander::start(delay::MEMORIES, &mut dice);
     let mut level = dice.normal();
+    let mut longer = 0.0;
     (0..bins)
         .map(|bin| {
             let within = delay::WANDER * wander.next(&mut dice);
             let steady = delay::MEAN + delay::LEVEL.mul_add(level, within);
+            let mut added = std::mem::take(&mut longer);
             if reallocated(bin, phase) {
                 level = dice.normal();
-                return steady.max(delay::LEAST) + dice.exponential(delay::HAND_OVER);
+                added = dice.between(delay::HAND_OVER.start, delay::HAND_OVER.end);
+                longer = if dice.chance(delay::LONGER) {
+                    added
+                } else {
+                    0.0
+                };
             }
-            steady.max(delay::LEAST)
+            steady.max(delay::LEAST) + added
         })
         .collect()
 }

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `static` | 0.95, the top of the usual advice of 80 to 95 % |
 //! | `reference`, `upstream-head` | ceiling 1.02; floors 58, 37, 29 and 21 % of it (green to red), upload 21 %; step up 1.5 % of it |
+//! | `cake-autorate`, `cake-autorate-owd` | minimum 0.1, base 0.8, maximum 1.2: a rate to fall back on, one that does not bloat, one that the line may just reach |
+//! | `sqm-autorate` | base 1; it starts at 0.6, its minimum is 0.2, it has no maximum |
 //! | `adaptive` | floor 0.02, ceiling 3: hard limits only |
 //! | `oracle` | starts at its gain; no limits |
 
@@ -14,7 +16,7 @@ use wanctl_controller::{
     Aggregation, Alpha, BaselineConfig, ControllerConfig, Factor, Floors, LawKind, QueueConfig,
     Threshold, Thresholds,
 };
-use wanctl_types::{Bps, Millis, PerDirection, RateBound};
+use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound};
 
 use crate::bench::Plan;
 
@@ -48,6 +50,15 @@ const UNMEASURED_RTT: f64 = 25.0;
 
 /// How three reflectors become one RTT.
 pub(super) const AGGREGATION: Aggregation = Aggregation::MedianOfThree;
+
+/// Minimum, base and maximum of `cake-autorate`, of the plan rate.
+const AUTORATE_MIN: f64 = 0.1;
+const AUTORATE_BASE: f64 = 0.8;
+const AUTORATE_MAX: f64 = 1.2;
+
+/// First rate and minimum of `sqm-autorate`, of its base rate, which is the plan rate.
+const SQM_START: f64 = 0.6;
+const SQM_MIN: f64 = 0.2;
 
 /// Hard limits of `adaptive`, of the plan rate.
 const ADAPTIVE_FLOOR: f64 = 0.02;
@@ -94,6 +105,91 @@ pub(super) fn adaptive(plan: &Plan) -> Option<ControllerConfig> {
     Some(config)
 }
 
+/// What one direction of `cake-autorate` is configured with, kbit/s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AutorateRates {
+    pub(super) direction: Direction,
+    pub(super) min: u64,
+    pub(super) base: u64,
+    pub(super) max: u64,
+}
+
+/// The rates of `cake-autorate`.
+pub(super) fn cake_autorate(plan: &Plan) -> PerDirection<AutorateRates> {
+    PerDirection::from_fn(|direction| {
+        let of = |part| share(plan.rates[direction], part).get() / 1_000;
+        AutorateRates {
+            direction,
+            min: of(AUTORATE_MIN),
+            base: of(AUTORATE_BASE),
+            max: of(AUTORATE_MAX),
+        }
+    })
+}
+
+/// What one direction of `sqm-autorate` is configured with, kbit/s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct SqmRates {
+    pub(super) direction: Direction,
+    pub(super) start: f64,
+    pub(super) min: f64,
+    pub(super) base: f64,
+}
+
+/// The rates of `sqm-autorate`.
+pub(super) fn sqm_autorate(plan: &Plan) -> PerDirection<SqmRates> {
+    PerDirection::from_fn(|direction| {
+        let base = plan.rates[direction].as_f64() / 1e3;
+        SqmRates {
+            direction,
+            start: (SQM_START * base).floor(),
+            min: (SQM_MIN * base).floor(),
+            base,
+        }
+    })
+}
+
+/// What one direction of `upstream-head` is configured with, bit/s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct HeadRates {
+    pub(super) ceiling: f64,
+    /// While GREEN, YELLOW, `SOFT_RED` and RED.
+    pub(super) floors: [f64; 4],
+    pub(super) step_up: f64,
+    pub(super) factor_down: f64,
+    pub(super) factor_down_yellow: f64,
+}
+
+/// The rates of `upstream-head`: those of `reference`.
+pub(super) fn upstream_head(plan: &Plan) -> PerDirection<HeadRates> {
+    PerDirection::from_fn(|direction| {
+        let ceiling = plan.rates[direction].as_f64() * ZONE_CEILING;
+        let [.., red] = ZONE_FLOORS;
+        let floors = match direction {
+            Direction::Download => ZONE_FLOORS,
+            Direction::Upload => [red; 4],
+        };
+        HeadRates {
+            ceiling,
+            floors: floors.map(|part| ceiling * part),
+            step_up: ceiling * ZONE_STEP,
+            factor_down: FACTOR_DOWN,
+            factor_down_yellow: FACTOR_DOWN_YELLOW[direction],
+        }
+    })
+}
+
+/// Target, warning and hard red of `upstream-head`, ms above the baseline.
+pub(super) fn thresholds() -> [f64; 3] {
+    THRESHOLDS.map(f64::from)
+}
+
+/// Between which values a baseline is believed where the operator measured `idle_rtt`, ms.
+pub(super) fn baseline_bounds(idle_rtt: f64) -> [f64; 2] {
+    let [low, high] = BASELINE_BOUNDS;
+    [low.min(idle_rtt / 2.0), high.max(idle_rtt * 2.0)]
+}
+
 fn zone_queue(plan: Bps, floors: [f64; 4], yellow: f64) -> Option<QueueConfig> {
     let ceiling = plan.as_f64() * ZONE_CEILING;
     let [green, yellow_floor, soft_red, red] =
@@ -127,14 +223,13 @@ fn controller(queues: PerDirection<QueueConfig>, idle_rtt: Millis) -> Option<Con
 }
 
 fn baseline(idle_rtt: Millis) -> Option<BaselineConfig> {
-    let [low, high] = BASELINE_BOUNDS;
-    let idle = idle_rtt.get();
+    let [low, high] = baseline_bounds(idle_rtt.get());
     Some(BaselineConfig {
         initial: idle_rtt,
         alpha: Alpha::new(CYCLE / BASELINE_SECONDS).ok()?,
         update_threshold: Millis::saturating(UPDATE_THRESHOLD),
-        min: Millis::saturating(low.min(idle / 2.0)),
-        max: Millis::saturating(high.max(idle * 2.0)),
+        min: Millis::saturating(low),
+        max: Millis::saturating(high),
     })
 }
 
