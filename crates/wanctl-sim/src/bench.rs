@@ -3,7 +3,8 @@
 //! A [`Case`] is a line, its traffic, the probes' conditions and what the router can tell and do.
 //! [`run_case()`] plays it to a [`LawUnderTest`] and takes everything down in a [`Recording`].
 //! The cases that laws are compared on are made by the [`scenes`] of a catalogue, from lines that
-//! [`generate`] makes from seeds.
+//! [`generate`] makes from seeds. [`metrics`] says how well a law did, [`suite`] plays all laws on
+//! all scenes.
 
 mod case;
 mod engine;
@@ -11,8 +12,10 @@ pub mod generate;
 mod law;
 pub mod laws;
 mod line;
+pub mod metrics;
 mod recording;
 mod scenarios;
+pub mod suite;
 
 pub use case::{Actuation, Case, CounterKind, Demands, Flow, FlowKind, PathNoise, ReflectorFault};
 pub use engine::{run_case, run_case_in_steps};
