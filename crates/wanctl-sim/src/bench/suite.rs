@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use wanctl_types::Bps;
+use wanctl_types::{Bps, Direction};
 
 use super::metrics::{Figures, Metric, measure};
 use super::{Case, Judged, LawUnderTest, Plan, Recording, Variant, laws, run_case};
@@ -67,6 +67,18 @@ pub struct Outcome {
     /// One for each law on each subject under each variant and plan.
     pub cells: Vec<Cell>,
 }
+
+/// A law's figures over an oracle's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OracleRatio {
+    /// Of the 95th percentile of the delay.
+    pub delay: Option<f64>,
+    /// Of the mean utilisation.
+    pub utilisation: Option<f64>,
+}
+
+/// The oracle that laws are compared with.
+pub const ORACLE: &str = "oracle(0.15,0.95)";
 
 /// One run to be made.
 #[derive(Clone, Copy)]
@@ -205,6 +217,21 @@ impl Cell {
         self.figures.get(&metric).map(|estimate| estimate.mean)
     }
 
+    /// The mean utilisation of the judged directions; `None` where none is judged.
+    #[must_use]
+    pub fn utilisation(&self) -> Option<Estimate> {
+        let directions = Direction::BOTH.map(Metric::Utilisation);
+        let mut estimates = directions
+            .iter()
+            .filter_map(|metric| self.figures.get(metric));
+        let first = estimates.next()?;
+        Some(
+            estimates
+                .next()
+                .map_or(*first, |second| first.mean_with(second)),
+        )
+    }
+
     /// Whether it was made under the same conditions. Oracles, which have no plan, are met by
     /// every plan.
     #[must_use]
@@ -217,6 +244,24 @@ impl Cell {
 }
 
 impl Outcome {
+    /// How `cell` compares with the oracle under the same conditions: the 95th percentile of the
+    /// delay and the utilisation, each over the oracle's. A delay is `None` where the oracle has
+    /// less than 1 ms.
+    #[must_use]
+    pub fn of_oracle(&self, cell: &Cell) -> Option<OracleRatio> {
+        let oracle = self.beside(cell, ORACLE)?;
+        let delay = |cell: &Cell| cell.mean(Metric::DelayP95);
+        let used = |cell: &Cell| Some(cell.utilisation()?.mean);
+        Some(OracleRatio {
+            delay: delay(oracle)
+                .filter(|delay| *delay >= 1.0)
+                .and_then(|theirs| Some(delay(cell)? / theirs)),
+            utilisation: used(oracle)
+                .filter(|used| *used > 0.0)
+                .and_then(|theirs| Some(used(cell)? / theirs)),
+        })
+    }
+
     /// What `law` did under the conditions of `cell`.
     #[must_use]
     pub fn beside(&self, cell: &Cell, law: &str) -> Option<&Cell> {

@@ -43,6 +43,17 @@ impl Estimate {
         })
     }
 
+    /// The mean of two figures of the same runs; their errors count as independent.
+    pub(super) fn mean_with(&self, other: &Self) -> Self {
+        Self {
+            mean: f64::midpoint(self.mean, other.mean),
+            error: self.error_of_difference(other) / 2.0,
+            least: f64::midpoint(self.least, other.least),
+            greatest: f64::midpoint(self.greatest, other.greatest),
+            count: self.count.min(other.count),
+        }
+    }
+
     /// The standard error of the difference to another.
     #[must_use]
     pub fn error_of_difference(&self, other: &Self) -> f64 {
