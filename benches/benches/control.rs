@@ -92,7 +92,11 @@ fn loaded((index, rtt): (usize, f64)) -> Observation {
         }),
     };
     // An idle second in each cycle.
-    let (download, upload) = if index % 256 < 20 { (0, 0) } else { (4_000_000, 180_000) };
+    let (download, upload) = if index % 256 < 20 {
+        (0, 0)
+    } else {
+        (4_000_000, 180_000)
+    };
     Observation {
         link: PerDirection::new(link(download), link(upload)),
         ..observation(rtt)

@@ -18,6 +18,9 @@ pub(crate) const OURS: RGBColor = RGBColor(0x2a, 0x7f, 0x62);
 /// What it is compared with.
 pub(crate) const OTHERS: RGBColor = RGBColor(0xc4, 0x4e, 0x3c);
 
+/// Room for one line of a legend, as a part of the largest value.
+const LEGEND_LINE: f64 = 0.12;
+
 /// One line of a panel.
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -65,10 +68,11 @@ where
     Ok(())
 }
 
-/// The largest time and a tenth more than the largest value.
+/// The largest time, and the largest value with room for a legend above it.
 fn extent(lines: &[Series]) -> Point {
     let points = || lines.iter().flat_map(|line| &line.points);
     let end = points().map(|(time, _)| *time).fold(1.0, f64::max);
     let top = points().map(|(_, value)| *value).fold(1.0, f64::max);
-    (end, top * 1.1)
+    let room = lines.iter().fold(1.05, |room, _| room + LEGEND_LINE);
+    (end, top * room)
 }

@@ -10,11 +10,11 @@ pub(crate) fn render(report: &Report) -> String {
     let mut text = String::new();
     for (subject, variant, cells) in report.groups() {
         // Writing to a string cannot fail.
-        drop(write!(text, "{}: {}", subject.name, subject.description));
+        let _ = write!(text, "{}: {}", subject.name, subject.description);
         if variant != "default" {
-            drop(write!(text, " [{variant}]"));
+            let _ = write!(text, " [{variant}]");
         }
-        drop(writeln!(text, " ({})", report.seeds()));
+        let _ = writeln!(text, " ({})", report.seeds());
         text.push_str(&aligned(&columns(report, &cells)));
         text.push('\n');
     }
@@ -37,9 +37,9 @@ fn aligned(columns: &[Column]) -> String {
                 .map_or(Some(&column.head), |row| column.values.get(row));
             let value = value.map_or("", String::as_str);
             if place == 0 {
-                drop(write!(text, "  {value:width$}"));
+                let _ = write!(text, "  {value:width$}");
             } else {
-                drop(write!(text, "  {value:>width$}"));
+                let _ = write!(text, "  {value:>width$}");
             }
         }
         text.truncate(text.trim_end().len());

@@ -12,7 +12,7 @@
 //! | `oscillation-D` | standard deviation over mean of the rate, in the units of the capacity, once the capacity has been the same for 10 s |
 //! | `moved-D` | of a direction without bulk traffic: how far its rate ever was from where it was when traffic began, relative |
 //! | `below-97-D`, `below-70-D` | of such a direction: part of the time that its rate was below 0.97 and 0.70 of that |
-//! | `false-cuts` | cuts an hour in either direction with an empty queue at the provider |
+//! | `false-cuts` | cuts an hour in either direction that had no reason |
 //! | `writes` | requests to the router a minute |
 //! | `settle-N` | capacity fell in event N: seconds until the last packet of the sparse flow with more than 30 ms of delay arrived |
 //! | `area-N` | its delay integrated over the time from event N to the next, ms·s |
@@ -24,8 +24,9 @@
 //! Nothing before the warm-up counts. *Dead time* is a bin in which a direction's capacity is below
 //! 2 % of its mean: no law can do anything about it. Packets of the sparse flow that were under
 //! way in it are left out of the delays, the bins out of binding. A *cut* is a rate that ends a
-//! second 3 % or more below the greatest in it; the queue was empty when packets waited at the
-//! provider for less than 5 % of that second and of the one before. `settle`, `dip` and `recovery`
+//! second 3 % or more below the greatest in it. It had no reason when packets waited at the provider
+//! for less than 5 % of that second and the one before, unless a line that was 90 % full got
+//! smaller than the rate. `settle`, `dip` and `recovery`
 //! end with the next event, with the run, or after 20 s: a larger value does not occur.
 
 mod delay;

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use wanctl_types::{Bps, Direction};
+use wanctl_types::{Bps, Direction, PerDirection};
 
 use super::metrics::{Figures, Metric, measure};
 use super::{Case, Judged, LawUnderTest, Plan, Recording, Variant, laws, run_case};
@@ -97,6 +97,12 @@ impl Suite {
     ///
     /// [`Error::UnknownLaw`] when a name is no law's.
     pub fn run(&self, progress: impl Fn(usize, usize) + Sync) -> Result<Outcome, Error> {
+        let any = Plan {
+            rates: PerDirection::from_fn(|_| Bps::from_mbps(10)),
+        };
+        for name in &self.laws {
+            make(name, &any, 0)?;
+        }
         let groups = self.groups();
         let jobs: Vec<Job<'_>> = groups
             .iter()

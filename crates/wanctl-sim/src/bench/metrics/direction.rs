@@ -16,6 +16,8 @@ const ENOUGH: usize = 50;
 const CUT: f64 = 0.03;
 /// Part of a second with packets at the provider up to which its queue was empty.
 const EMPTY: f64 = 0.05;
+/// Use from which on a line is full.
+const FULL: f64 = 0.90;
 /// A second in bins.
 const SECOND: usize = 10;
 
@@ -114,12 +116,23 @@ fn false_cuts(view: &View<'_>, direction: Direction) -> f64 {
             continue;
         }
         let two_seconds = bins.get(next - 2 * SECOND..=next).unwrap_or_default();
-        if waiting(two_seconds) < EMPTY {
+        if waiting(two_seconds) < EMPTY && !was_exceeded(two_seconds, greatest) {
             count += 1.0;
         }
         next += SECOND;
     }
     count
+}
+
+/// Whether a full line got smaller than the rate.
+fn was_exceeded(bins: &[DirectionBin], rate: f64) -> bool {
+    let least = bins
+        .iter()
+        .map(bits_per_second)
+        .fold(f64::INFINITY, f64::min);
+    let used: f64 = bins.iter().map(delivered).sum();
+    let could: f64 = bins.iter().map(capacity).sum();
+    rate > least && used > FULL * could
 }
 
 fn waiting(bins: &[DirectionBin]) -> f64 {

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::codel::CoDel;
-use super::packet::{Packet, PacketKind};
-use super::provider::Provider;
-use super::shaper::Shaper;
-use super::*;
+use super::super::codel::CoDel;
+use super::super::packet::{Packet, PacketKind};
+use super::super::provider::Provider;
+use super::super::shaper::Shaper;
 use crate::bench::Buffer;
 
 fn data(flow: usize, bytes: f64, at: f64) -> (usize, Packet) {

@@ -85,7 +85,8 @@ fn a_binding_shaper_keeps_the_providers_queue_empty() {
     case.demands
         .extend(flows(Direction::Upload, 4, FlowKind::Cubic, 30));
     let figures = figures(&case, Judged::Both, "static");
-    assert!(figures[&Metric::DelayP95] < 3.0, "{figures:?}");
+    // In our shaper a packet of each of four uploads may be in front: 1.2 ms at 10 Mbit/s.
+    assert!(figures[&Metric::DelayP95] < 5.0, "{figures:?}");
     for direction in Direction::BOTH {
         assert!(
             figures[&Metric::Utilisation(direction)] > 0.92,
