@@ -1,4 +1,5 @@
-//! What one control step costs: the 4-state rule alone, and a whole step with three reflectors.
+//! What one control step costs: the 4-state rule alone, and a whole step of each law with three
+//! reflectors.
 #![expect(clippy::unwrap_used, reason = "a benchmark on a fixed configuration")]
 
 use core::hint::black_box;
@@ -7,14 +8,15 @@ use core::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use wanctl_controller::{
     Aggregation, Alpha, BaselineConfig, Controller, ControllerConfig, Decision, Factor, Floors,
-    Observation, QueueConfig, QueueController, ReflectorObservation, Threshold, Thresholds,
+    LawKind, LinkObservation, LoadObservation, Observation, QueueConfig, QueueController,
+    QueueObservation, ReflectorObservation, Threshold, Thresholds,
 };
-use wanctl_types::{Millis, PerDirection, RateBound, Timestamp, Zone};
+use wanctl_types::{Bytes, Direction, Millis, PerDirection, RateBound, Timestamp, Zone};
 
 /// Length of the input that is run round and round; a power of two.
 const INPUTS: usize = 4_096;
 
-criterion_group!(benches, adjust_4state, controller_step);
+criterion_group!(benches, adjust_4state, controller_step, adaptive_step);
 criterion_main!(benches);
 
 fn adjust_4state(criterion: &mut Criterion) {
@@ -45,6 +47,60 @@ fn controller_step(criterion: &mut Criterion) {
     criterion.bench_function("controller_step/3_reflectors", |bencher| {
         bencher.iter(|| next.next().map(|observation| step(black_box(observation))));
     });
+}
+
+fn adaptive_step(criterion: &mut Criterion) {
+    let mut config = config();
+    config.law = LawKind::Adaptive;
+    let mut controller = Controller::new(config);
+    let seen: Vec<Observation> = rtts().enumerate().map(loaded).collect();
+    let mut now = Timestamp::ZERO;
+    let mut step = |observation: &Observation| -> Decision {
+        now = now + Duration::from_millis(50);
+        controller.step(now, observation)
+    };
+    // It must have something to do: rates that never change would show it idle.
+    let rates: Vec<_> = seen.iter().map(|one| step(one).rates()).collect();
+    for direction in Direction::BOTH {
+        let changes = rates.windows(2).filter(|pair| match pair {
+            [before, after] => before[direction] != after[direction],
+            _ => false,
+        });
+        let count = changes.count();
+        assert!(count > INPUTS / 50, "{direction}: {count} changes");
+    }
+
+    let mut next = seen.iter().cycle();
+    criterion.bench_function("controller_step/adaptive", |bencher| {
+        bencher.iter(|| next.next().map(|observation| step(black_box(observation))));
+    });
+}
+
+/// An observation while both directions are filled, with a backlog while the delay is low.
+fn loaded((index, rtt): (usize, f64)) -> Observation {
+    let link = |bytes: u64| LinkObservation {
+        load: Some(LoadObservation {
+            bytes: Bytes::new(bytes),
+            interval: Duration::from_millis(50),
+            age: Duration::from_millis(10),
+        }),
+        queue: Some(QueueObservation {
+            backlog: Some(Bytes::new(if rtt < 50.0 { 300_000 } else { 0 })),
+            drops: None,
+            delay: None,
+            age: Duration::from_millis(10),
+        }),
+    };
+    // An idle second in each cycle.
+    let (download, upload) = if index % 256 < 20 {
+        (0, 0)
+    } else {
+        (4_000_000, 180_000)
+    };
+    Observation {
+        link: PerDirection::new(link(download), link(upload)),
+        ..observation(rtt)
+    }
 }
 
 fn assert_every_zone(seen: impl Iterator<Item = Zone>) {

@@ -4,14 +4,18 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::args::{Args, Command, Simulator};
+use crate::bench::args::Benchmark;
 use crate::exit::FAILURE;
-use crate::{demo, replay, simulate};
+use crate::{bench, demo, replay, simulate};
 
 /// Runs the program.
 pub(crate) fn run(args: Args) -> ExitCode {
     let result = match args.command {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Bench {
+            benchmark: Benchmark::Control(args),
+        } => bench::control(&args),
         Command::Sim {
             simulator: Simulator::Router(args),
         } => simulate::router(args),

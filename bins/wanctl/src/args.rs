@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::args::Benchmark;
+
 /// Looks into and tries out wanctl, the adaptive bandwidth controller.
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -21,6 +23,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run a recording of wanctld through the control law again and compare every decision.
     Replay(ReplayArgs),
+    /// Measure something.
+    Bench {
+        /// What.
+        #[command(subcommand)]
+        benchmark: Benchmark,
+    },
     /// Run a simulator by itself.
     Sim {
         /// Which simulator.

@@ -2,6 +2,8 @@
 
 mod app;
 mod args;
+mod bench;
+mod chart;
 mod demo;
 mod exit;
 mod replay;

@@ -1,6 +1,7 @@
 //! What can go wrong in a simulation.
 
 use std::io;
+use std::time::Duration;
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,25 @@ pub enum Error {
         number: usize,
         /// The line.
         text: String,
+    },
+    /// A trace is zero throughout.
+    #[error("the capacity trace is zero throughout")]
+    DeadTrace,
+    /// A trace is too short to judge a law on.
+    #[error("the capacity trace is {} s long; at least {} s are needed, at ten lines a second",
+        length.as_secs_f64(), shortest.as_secs())]
+    ShortTrace {
+        /// How long it is.
+        length: Duration,
+        /// How long it must be.
+        shortest: Duration,
+    },
+    /// No law of the benchmark has this name.
+    #[error("no law is called {name:?}; there are {}, and oracle(LAG,GAIN)",
+        crate::bench::laws::NAMES.join(", "))]
+    UnknownLaw {
+        /// The name.
+        name: String,
     },
     /// The simulated router has no such queue.
     #[error("the simulated router has no queue named {name:?}")]

@@ -28,6 +28,7 @@ use wanctl_types::{Bps, Direction, Millis, PerDirection, Timestamp};
 
 use lane::{Lane, start_of};
 
+pub(crate) use capacity::read_trace;
 pub use capacity::{Capacity, Wobble};
 pub use config::{LaneConfig, LinkConfig};
 pub use counters::LinkCounters;

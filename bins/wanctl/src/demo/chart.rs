@@ -3,27 +3,13 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use wanctl_sim::DemoSample;
 
 use super::report::Report;
+use crate::chart::{CAPACITY, Drawn, LIMIT, OTHERS, OURS, Series, panel};
 
 const SIZE: (u32, u32) = (960, 620);
-const WITHOUT: RGBColor = RGBColor(0xc4, 0x4e, 0x3c);
-const WITH: RGBColor = RGBColor(0x2a, 0x7f, 0x62);
-const CAPACITY: RGBColor = RGBColor(0x9a, 0x9a, 0x9a);
-const LIMIT: RGBColor = RGBColor(0x2b, 0x5c, 0x9e);
-
-/// A point of a line: simulated seconds and a value.
-type Point = (f64, f64);
-
-/// One line of a panel.
-struct Series {
-    name: &'static str,
-    color: RGBColor,
-    points: Vec<Point>,
-}
 
 /// Draws round-trip time and download rate of both runs.
 pub(crate) fn write_svg(report: &Report, path: &Path) -> anyhow::Result<()> {
@@ -31,7 +17,7 @@ pub(crate) fn write_svg(report: &Report, path: &Path) -> anyhow::Result<()> {
         .map_err(|error| anyhow!("cannot write the chart {}: {error}", path.display()))
 }
 
-fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(report: &Report, path: &Path) -> Drawn {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let (upper, lower) = root.split_vertically(SIZE.1 / 2);
@@ -41,8 +27,8 @@ fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
         &upper,
         "Round-trip time, ms",
         &[
-            series("limits fixed at the ceiling", WITHOUT, without, delay),
-            series("controlled by wanctld", WITH, with, delay),
+            series("limits fixed at the ceiling", OTHERS, without, delay),
+            series("controlled by wanctld", OURS, with, delay),
         ],
     )?;
     panel(
@@ -55,7 +41,7 @@ fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
             series("limit on the router", LIMIT, with, |s| {
                 s.limit_bps.download.as_mbps()
             }),
-            series("delivered", WITH, with, |s| {
+            series("delivered", OURS, with, |s| {
                 s.delivered_bps.download.as_mbps()
             }),
         ],
@@ -65,62 +51,15 @@ fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
 }
 
 fn series(
-    name: &'static str,
+    name: &str,
     color: RGBColor,
     samples: &[DemoSample],
     value: impl Fn(&DemoSample) -> f64,
 ) -> Series {
     let points = samples.iter().map(|s| (s.time_s, value(s))).collect();
     Series {
-        name,
+        name: name.to_owned(),
         color,
         points,
     }
-}
-
-fn panel<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    title: &str,
-    lines: &[Series],
-) -> Result<(), Box<dyn std::error::Error>>
-where
-    B::ErrorType: 'static,
-{
-    let (end, top) = extent(lines);
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(28)
-        .y_label_area_size(44)
-        .build_cartesian_2d(0.0..end, 0.0..top)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.1))
-        .x_desc("seconds")
-        .draw()?;
-    for line in lines {
-        let color = line.color;
-        chart
-            .draw_series(LineSeries::new(
-                line.points.iter().copied(),
-                color.stroke_width(2),
-            ))?
-            .label(line.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
-    Ok(())
-}
-
-/// The largest time and a tenth more than the largest value.
-fn extent(lines: &[Series]) -> Point {
-    let points = || lines.iter().flat_map(|line| &line.points);
-    let end = points().map(|(time, _)| *time).fold(1.0, f64::max);
-    let top = points().map(|(_, value)| *value).fold(1.0, f64::max);
-    (end, top * 1.1)
 }

@@ -218,8 +218,7 @@ impl AdaptiveLaw {
                 Direction::Download => Direction::Upload,
                 Direction::Upload => Direction::Download,
             };
-            let has_begun =
-                direction == Direction::Upload && self.lanes.download.is_searching();
+            let has_begun = direction == Direction::Upload && self.lanes.download.is_searching();
             let is_free = !((searching[other] || has_begun) && saturated[other]);
             self.lanes[direction].step(
                 sight,
@@ -229,7 +228,39 @@ impl AdaptiveLaw {
             );
         }
         self.learn_own(sight);
-        if std::env::var_os("TRACE").is_some() { eprint!("T {:6.2} D {:6.1} sl {:6.3} T {:5.1} own {:.1} ", sight.now, sight.delay.added, sight.delay.slope, sight.threshold, self.own.ticks(self.path.threshold()) as f64); for d in Direction::BOTH { let l=&self.lanes[d]; let m=&self.meters[d]; eprint!("| K {:6.2} R {:6.2} M {:6.2} M1 {:6.2} v {:.2} {}{}{} {:?} {} ", l.estimate()/1e6,l.rate()/1e6,m.delivered()/1e6,m.newest()/1e6,l.volatility(),if m.is_bound(){'B'}else{'-'},if m.is_saturated(){'S'}else{'-'},if m.is_busy(){'b'}else{'-'}, verdicts[d], match l.mode(){Mode::Hold{..}=>"HOLD",Mode::Search{..}=>"SRCH",Mode::Drain{..}=>"DRAIN",Mode::Test{..}=>"TEST"}); } eprintln!(); }
+        if std::env::var_os("TRACE").is_some() {
+            eprint!(
+                "T {:6.2} D {:6.1} sl {:6.3} T {:5.1} own {:.1} ",
+                sight.now,
+                sight.delay.added,
+                sight.delay.slope,
+                sight.threshold,
+                self.own.ticks(self.path.threshold()) as f64
+            );
+            for d in Direction::BOTH {
+                let l = &self.lanes[d];
+                let m = &self.meters[d];
+                eprint!(
+                    "| K {:6.2} R {:6.2} M {:6.2} M1 {:6.2} v {:.2} {}{}{} {:?} {} ",
+                    l.estimate() / 1e6,
+                    l.rate() / 1e6,
+                    m.delivered() / 1e6,
+                    m.newest() / 1e6,
+                    l.volatility(),
+                    if m.is_bound() { 'B' } else { '-' },
+                    if m.is_saturated() { 'S' } else { '-' },
+                    if m.is_busy() { 'b' } else { '-' },
+                    verdicts[d],
+                    match l.mode() {
+                        Mode::Hold { .. } => "HOLD",
+                        Mode::Search { .. } => "SRCH",
+                        Mode::Drain { .. } => "DRAIN",
+                        Mode::Test { .. } => "TEST",
+                    }
+                );
+            }
+            eprintln!();
+        }
         self.decision(sight, observation)
     }
 
@@ -328,7 +359,11 @@ fn zone_of(mode: Mode, sight: &Sight) -> Zone {
     match mode {
         Mode::Drain { .. } if sight.delay.added > 3.0 * sight.threshold => Zone::Red,
         Mode::Drain { .. } => Zone::SoftRed,
-        Mode::Hold { .. } | Mode::Search { .. } | Mode::Test { .. } if sight.delay.added > sight.threshold => Zone::Yellow,
+        Mode::Hold { .. } | Mode::Search { .. } | Mode::Test { .. }
+            if sight.delay.added > sight.threshold =>
+        {
+            Zone::Yellow
+        }
         Mode::Hold { .. } | Mode::Search { .. } | Mode::Test { .. } => Zone::Green,
     }
 }

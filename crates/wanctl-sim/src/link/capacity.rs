@@ -74,24 +74,7 @@ impl Capacity {
     ///
     /// [`Error::TraceLine`] for a line without a rate, [`Error::EmptyTrace`] when none has one.
     pub fn from_csv(text: &str) -> Result<Self, Error> {
-        let lines = text.lines().map(str::trim).zip(1..);
-        let mut bins = Vec::new();
-        for (line, number) in lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')) {
-            let column = line.rsplit(',').next().unwrap_or(line).trim();
-            match column.parse::<f64>() {
-                Ok(mbps) if mbps.is_finite() && mbps >= 0.0 => {
-                    bins.push(Bps::truncating(mbps * 1e6));
-                }
-                Err(_) if bins.is_empty() && number == 1 => {}
-                Ok(_) | Err(_) => {
-                    return Err(Error::TraceLine {
-                        number,
-                        text: line.to_owned(),
-                    });
-                }
-            }
-        }
-        Self::trace(bins)
+        Self::trace(read_trace(text)?)
     }
 
     /// Makes the capacity unsteady.
@@ -109,6 +92,28 @@ impl Capacity {
             Rate::Trace(bins) => bins.first().copied().unwrap_or(Bps::ZERO),
         }
     }
+}
+
+/// The bins of a trace as [`Capacity::from_csv`] reads it; may be none.
+pub(crate) fn read_trace(text: &str) -> Result<Vec<Bps>, Error> {
+    let lines = text.lines().map(str::trim).zip(1..);
+    let mut bins = Vec::new();
+    for (line, number) in lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')) {
+        let column = line.rsplit(',').next().unwrap_or(line).trim();
+        match column.parse::<f64>() {
+            Ok(mbps) if mbps.is_finite() && mbps >= 0.0 => {
+                bins.push(Bps::truncating(mbps * 1e6));
+            }
+            Err(_) if bins.is_empty() && number == 1 => {}
+            Ok(_) | Err(_) => {
+                return Err(Error::TraceLine {
+                    number,
+                    text: line.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(bins)
 }
 
 /// Reads a [`Capacity`] step by step.

@@ -372,8 +372,8 @@ impl Episodes {
         }
         let (meter, lane) = (&meters.download, &lanes.download);
         let delivered = meter.delivered();
-        let fills = delivered >= 0.93 * lane.rate().min(lane.estimate())
-            && meter.bound_over(1.25) > 0.4;
+        let fills =
+            delivered >= 0.93 * lane.rate().min(lane.estimate()) && meter.bound_over(1.25) > 0.4;
         let fell = delivered * inflation(sight) < 0.85 * meter.most_over(1.25);
         let known = self
             .guilty
@@ -403,7 +403,10 @@ impl Episodes {
             && least > OVER * sight.threshold
             && !sight.delay.is_inferred;
         let takes_part = meters.as_ref().map(|meter| meter.used() > TAKES_PART);
-        if !is_still || sight.now < self.no_test_before || !(takes_part.download || takes_part.upload) {
+        if !is_still
+            || sight.now < self.no_test_before
+            || !(takes_part.download || takes_part.upload)
+        {
             return None;
         }
         let mean = self.recent.iter().sum::<f64>() / RECENT_COUNT;
@@ -414,7 +417,11 @@ impl Episodes {
         self.current = None;
         self.recent.shift(-mean);
         let until = sight.now + lag(sight) + mean / 1e3 / (1.0 - TEST_SHARE);
-        self.test = Some(Test { until, by: mean, below: 0 });
+        self.test = Some(Test {
+            until,
+            by: mean,
+            below: 0,
+        });
         Some(Finding::LongerPath { by: mean, until })
     }
 

@@ -125,6 +125,15 @@ impl Source {
         matches!(self.kind, Kind::Tcp { .. })
     }
 
+    /// Packets that arrived, as far as it knows.
+    #[cfg(test)]
+    pub(super) const fn delivered(&self) -> f64 {
+        match &self.kind {
+            Kind::Tcp { tcp, .. } => tcp.delivered(),
+            Kind::Constant { .. } => 0.0,
+        }
+    }
+
     /// Whether it runs at `now`.
     pub(super) fn is_active(&self, now: f64) -> bool {
         self.from <= now && now < self.to

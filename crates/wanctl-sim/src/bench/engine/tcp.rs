@@ -223,6 +223,12 @@ impl Tcp {
         }
     }
 
+    /// Packets acknowledged.
+    #[cfg(test)]
+    pub(super) const fn delivered(&self) -> f64 {
+        self.delivered
+    }
+
     /// Packets sent and neither acknowledged nor lost.
     pub(super) fn in_flight(&self) -> f64 {
         self.in_flight
