@@ -27,10 +27,16 @@ const SATURATED_USE: f64 = 0.93;
 const BUSY_USE: f64 = 0.7;
 /// A delivered rate stands still if it differs by no more than this factor over so many seconds and
 /// at least so many readings, close to the most that was ever carried, and clearly below our rate.
-const LEVEL_SPREAD: f64 = 1.04;
+const LEVEL_SPREAD: f64 = 0.04;
+const LEVEL_PACKETS: f64 = 1.5;
+const LEVEL_DRIFT: f64 = 0.04;
+/// With fewer packets from reading to reading it takes longer to tell.
+const LEVEL_FEW: f64 = 40.0;
+/// A full packet, bits.
+const PACKET: f64 = 12_000.0;
 const LEVEL_SPAN: f64 = 0.62;
 const LEVEL_READINGS: usize = 4;
-const LEVEL_PEAK: f64 = 0.3;
+const LEVEL_PEAK: f64 = 0.05;
 const LEVEL_USE: f64 = 0.985;
 /// Time in which the greatest delivered rate is half forgotten, seconds.
 const PEAK_LIFE: f64 = 60.0;
@@ -142,22 +148,46 @@ impl Meter {
     /// Whether the delivered rate has stood still for a quarter of a second while our shaper did not
     /// hold the queue: that is what a queue further up that never runs empty looks like.
     pub(super) fn is_level(&self) -> bool {
-        let recent = || self.readings.iter().rev().take_while(|r| self.now - r.at <= self.level_span());
+        let recent = || {
+            let span = self.level_span();
+            let readings = self.readings.iter().rev();
+            readings.take_while(move |reading| self.now - reading.at <= span)
+        };
         let count = recent().count();
         if count < LEVEL_READINGS || recent().any(|reading| reading.queued == Some(true)) {
             return false;
         }
-        let (least, most) = recent().fold((f64::INFINITY, 0.0_f64), |(least, most), reading| {
-            (least.min(reading.delivered), most.max(reading.delivered))
-        });
+        let (mut least, mut most, mut packet) = (f64::INFINITY, 0.0_f64, 0.0_f64);
+        for reading in recent() {
+            least = least.min(reading.delivered);
+            most = most.max(reading.delivered);
+            packet = packet.max(PACKET / reading.length.max(1e-3));
+        }
+        let mean = |readings: usize, skipped: usize| {
+            let (bits, length) = recent().skip(skipped).take(readings).fold(
+                (0.0, 0.0),
+                |(bits, length), reading| {
+                    (bits + reading.delivered * reading.length, length + reading.length)
+                },
+            );
+            if length > 0.0 { bits / length } else { 0.0 }
+        };
+        let (newer, older) = (mean(count / 2, 0), mean(count / 2, count - count / 2));
         let is_full = recent().all(|reading| reading.delivered > LEVEL_USE * reading.allowed);
-        most < LEVEL_SPREAD * least && least > LEVEL_PEAK * self.peak && !is_full
+        most - least < LEVEL_SPREAD * least + LEVEL_PACKETS * packet
+            && (newer - older).abs() < LEVEL_DRIFT * newer
+            && least > LEVEL_PEAK * self.peak
+            && !is_full
     }
 
     /// Long enough for the readings that there are.
     fn level_span(&self) -> f64 {
-        let length = self.readings.last().map_or(0.05, |reading| reading.length);
-        (4.5 * length).clamp(0.28, LEVEL_SPAN)
+        let Some(newest) = self.readings.last() else {
+            return LEVEL_SPAN;
+        };
+        let packets = newest.delivered * newest.length / PACKET;
+        let least = if packets < LEVEL_FEW { LEVEL_SPAN } else { 0.28 };
+        (4.5 * newest.length).clamp(least, 2.0 * LEVEL_SPAN)
     }
 
     /// Whether the direction is filled, whoever holds the queue.
