@@ -191,7 +191,7 @@ impl AdaptiveLaw {
                 self.path.suppose_longer(by);
                 for direction in Direction::BOTH {
                     if self.meters[direction].used() > LOADED {
-                        self.lanes[direction].begin_test(until);
+                        self.lanes[direction].begin_test(until, &self.meters[direction]);
                     }
                 }
                 PerDirection::new(Verdict::Clear, Verdict::Clear)

@@ -159,9 +159,12 @@ impl Episodes {
         let lasted = sight.now - episode.since;
         let mut busy = meters.as_ref().map(Meter::is_busy);
         busy.download |= meters.download.is_level();
-        let answers = ACKNOWLEDGED * meters.download.delivered();
-        if !meters.upload.is_bound() && meters.upload.delivered() < answers {
-            busy.upload = false;
+        busy.upload |= meters.upload.is_level();
+        for direction in Direction::BOTH {
+            let answers = ACKNOWLEDGED * meters[other(direction)].delivered();
+            if !meters[direction].is_bound() && meters[direction].delivered() < answers {
+                busy[direction] = false;
+            }
         }
         let known = Direction::BOTH.iter().all(|d| meters[*d].is_known());
         if !known {
@@ -217,6 +220,7 @@ impl Episodes {
             && sight.delay.added <= OBVIOUS * sight.threshold
             && delivered < 0.9 * limit
             && explained
+            && !meter.is_level()
             && f64::from(episode.ticks) < doubt
         {
             return CLEAR;

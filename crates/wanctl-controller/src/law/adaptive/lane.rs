@@ -113,6 +113,8 @@ pub(super) enum Mode {
     /// Below the estimate until then, to see whether the delay is a queue.
     Test {
         until: f64,
+        /// Tried meanwhile, bit/s.
+        rate: f64,
     },
 }
 
@@ -242,7 +244,7 @@ impl Lane {
             (Mode::Hold { since }, Verdict::Clear) => self.hold(since, sight, meter, is_free),
             (Mode::Search { anchor }, Verdict::Clear) => self.search(anchor, sight, meter),
             (Mode::Test { .. }, Verdict::Suspect | Verdict::Accomplice) => self.cut(sight, meter),
-            (Mode::Test { until }, Verdict::Clear) => self.test(until, sight),
+            (Mode::Test { until, rate }, Verdict::Clear) => self.test(until, rate, sight),
             (
                 Mode::Drain {
                     next_cut, restore, ..
@@ -255,12 +257,19 @@ impl Lane {
     }
 
     /// Goes below the estimate until `until`.
-    pub(super) fn begin_test(&mut self, until: f64) {
-        if let Mode::Drain { restore, since, .. } = self.mode {
-            let _ = since;
+    pub(super) fn begin_test(&mut self, until: f64, meter: &Meter) {
+        if let Mode::Drain { restore, .. } = self.mode {
             self.estimate = restore.unwrap_or(self.estimate);
         }
-        self.mode = Mode::Test { until };
+        let carried = if meter.is_known() {
+            meter.delivered().min(self.estimate)
+        } else {
+            self.estimate
+        };
+        self.mode = Mode::Test {
+            until,
+            rate: TEST_SHARE * carried,
+        };
     }
 
     /// What is carried without a queue can be carried.
@@ -321,12 +330,12 @@ impl Lane {
         (Cause::SearchBegins, self.rate)
     }
 
-    fn test(&mut self, until: f64, sight: &Sight) -> (Cause, f64) {
+    fn test(&mut self, until: f64, rate: f64, sight: &Sight) -> (Cause, f64) {
         if sight.now >= until {
             self.mode = Mode::Hold { since: sight.now };
             return (Cause::Drained, HOLD_SHARE * self.estimate);
         }
-        (Cause::Testing, TEST_SHARE * self.estimate)
+        (Cause::Testing, rate)
     }
 
     fn search(&mut self, anchor: f64, sight: &Sight, meter: &Meter) -> (Cause, f64) {
