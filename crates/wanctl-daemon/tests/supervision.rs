@@ -18,7 +18,8 @@ use wanctl_config::WanConfig;
 use wanctl_daemon::{Clock, Daemon, DaemonOptions, World, WorldError};
 use wanctl_probe::{EchoRequest, ProbeConfig, Received, ReserveAnswer, ReserveChecks, Transport};
 use wanctl_router::{
-    Applied, Backend, Capabilities, Counters, Error, Limits, Outcome, QueueCounters, RouterOsConfig,
+    Applied, Backend, Capabilities, Counters, Error, Limits, Observed, Outcome, QueueCounters,
+    RouterOsConfig,
 };
 use wanctl_types::{Bps, PerDirection, WallTime};
 
@@ -212,8 +213,8 @@ impl Backend for Obedient {
         }
     }
 
-    async fn observe(&self) -> Result<PerDirection<Bps>, Error> {
-        Ok(PerDirection::new(Bps::from_mbps(60), Bps::from_mbps(12)))
+    async fn observe(&self) -> Result<Observed, Error> {
+        Ok(PerDirection::new(Bps::from_mbps(60), Bps::from_mbps(12)).into())
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
