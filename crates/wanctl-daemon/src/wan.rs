@@ -177,7 +177,7 @@ impl WanLoop {
             Ok(true) => debug!(%wan, silent, "probing through a new socket"),
             Ok(false) => debug!(%wan, "an address is still not known"),
             Err(error) => {
-                debug!(%wan, silent, error = %chain(&error), "no new socket is to be had")
+                debug!(%wan, silent, error = %chain(&error), "no new socket is to be had");
             }
         }
         if lacked && !self.probing.lacks_addresses() {

@@ -136,11 +136,12 @@ impl LogGuard {
     }
 
     /// Waits until everything logged so far is written, at most so long; whether it is.
+    #[must_use]
     pub fn flush(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
-        self.outlets().fold(true, |all, outlet| {
-            outlet.flush(deadline.saturating_duration_since(Instant::now())) && all
-        })
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let unwritten = self.outlets().filter(|outlet| !outlet.flush(left()));
+        unwritten.count() == 0
     }
 
     fn outlets(&self) -> impl Iterator<Item = &Outlet> {
@@ -151,7 +152,8 @@ impl LogGuard {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        self.flush(FAREWELL);
+        // Whatever stands still now keeps its lines.
+        let _ = self.flush(FAREWELL);
         self.outlets().for_each(Outlet::close);
     }
 }

@@ -122,13 +122,10 @@ impl RouterTrouble {
 
     /// What a reading says of this direction's queue if it is not there.
     pub(super) fn missing(self, direction: Direction) -> Option<Error> {
-        match self {
-            Self::Missing(missing) if missing == direction => Some(Error::NotFound {
-                operation: Operation::ReadLimits,
-                what: format!("the {direction} queue"),
-            }),
-            _ => None,
-        }
+        (self == Self::Missing(direction)).then(|| Error::NotFound {
+            operation: Operation::ReadLimits,
+            what: format!("the {direction} queue"),
+        })
     }
 
     /// What is answered instead of success.
