@@ -164,7 +164,9 @@ impl Datagram {
 fn forge(packet: &mut [u8], header: usize) {
     let message = packet.get_mut(header..).unwrap_or_default();
     let nonce = message.get_mut(NONCE).unwrap_or_default();
-    nonce.iter_mut().for_each(|byte| *byte ^= 0x5a);
+    for byte in nonce {
+        *byte ^= 0x5a;
+    }
     renew_checksum(message, CHECKSUM_ICMP);
 }
 
@@ -233,7 +235,7 @@ mod tests {
     fn passed(faults: &mut Faults, packet: &[u8]) -> Vec<Vec<u8>> {
         let mut seen = Vec::new();
         faults.pass(NOW, &mut packet.to_vec(), |packet| {
-            seen.push(packet.to_vec())
+            seen.push(packet.to_vec());
         });
         seen
     }
