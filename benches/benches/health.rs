@@ -96,6 +96,7 @@ fn snapshot() -> Snapshot {
         uptime: Duration::from_mins(1),
         published_at: now,
         clock_set: true,
+        log_lines_lost: 0,
         wans: ["cable", "dsl"].map(|name| wan(name, now)).into(),
         history: Some(HistorySnapshot::default()),
     }

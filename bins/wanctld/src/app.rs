@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_config::{Diagnostic, WanConfig};
@@ -18,6 +19,9 @@ use crate::args::Args;
 
 /// A configuration is invalid, a lock is held, or the last step was not completed.
 const FAILURE: u8 = 1;
+
+/// How long the end waits for log lines that are not written yet.
+const LOG_GRACE: Duration = Duration::from_millis(200);
 
 /// Runs the program.
 pub(crate) fn run(args: Args) -> ExitCode {
@@ -95,7 +99,11 @@ fn start(args: Args, configured: Configured) -> anyhow::Result<ExitCode> {
     let Configured { wans, warnings } = configured;
     let first = wans.first().context("no configuration file was given")?;
     let options = LogOptions::from_env(args.debug);
-    let logs = wanctl_telemetry::init_logging(&first.telemetry.log, options)?;
+    let logs = Arc::new(wanctl_telemetry::init_logging(
+        &first.telemetry.log,
+        options,
+    )?);
+    log_panics();
     info!(version = VERSION, wans = wans.len(), "wanctld");
     for warning in &warnings {
         warn!("{warning}");
@@ -104,22 +112,38 @@ fn start(args: Args, configured: Configured) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let code = runtime.block_on(drive(args, wans, logs));
+    let code = runtime.block_on(drive(args, wans, Arc::clone(&logs)));
     // A look-up or a disk that hangs must not hold up the end.
     runtime.shutdown_background();
+    // Nor must a log that nobody reads.
+    let _ = logs.flush(LOG_GRACE);
     code
 }
 
-async fn drive(args: Args, configs: Vec<WanConfig>, logs: LogGuard) -> anyhow::Result<ExitCode> {
+/// Standard error may stand still, and a WAN's tasks that fail must not then hold up the others.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        error!(place, message, "a task panicked");
+    }));
+}
+
+async fn drive(
+    args: Args,
+    configs: Vec<WanConfig>,
+    logs: Arc<LogGuard>,
+) -> anyhow::Result<ExitCode> {
     let shutdown = CancellationToken::new();
     let service = service_manager();
     let mut signals = JoinSet::new();
     signals.spawn(stop_on_signal(shutdown.clone()).context("cannot catch signals")?);
-    signals.spawn(reopen_on_signal(logs, service.clone()));
+    signals.spawn(reopen_on_signal(Arc::clone(&logs), service.clone()));
     let mut options = DaemonOptions::default();
     options.oneshot = args.oneshot;
     options.record = args.record;
     options.service = service;
+    options.logs = Some(logs);
     let daemon = Daemon::new(configs, Clock::system(), Arc::new(HostWorld), options);
     let ended = daemon.run(shutdown.clone()).await?;
     signals.shutdown().await;
@@ -150,7 +174,7 @@ fn stop_on_signal(
 
 /// SIGHUP opens the log files again, as is due after they were rotated. Configuration files are
 /// not read again.
-async fn reopen_on_signal(logs: LogGuard, service: ServiceManager) {
+async fn reopen_on_signal(logs: Arc<LogGuard>, service: ServiceManager) {
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
         Err(error) => {
@@ -159,12 +183,16 @@ async fn reopen_on_signal(logs: LogGuard, service: ServiceManager) {
         }
     };
     while hangup.recv().await.is_some() {
-        match service.reloading(|| logs.reopen()) {
-            Ok(()) => info!(
+        let (logs, service) = (Arc::clone(&logs), service.clone());
+        // On a thread of its own: the disk may stand still.
+        let reopening = spawn_blocking(move || service.reloading(|| logs.reopen()));
+        match reopening.await {
+            Ok(Ok(())) => info!(
                 signal = "SIGHUP",
                 "log files opened again; a changed configuration needs a restart"
             ),
-            Err(error) => error!(%error, "a log file cannot be opened again"),
+            Ok(Err(error)) => error!(%error, "a log file cannot be opened again"),
+            Err(error) => error!(%error, "log files were not opened again"),
         }
     }
 }

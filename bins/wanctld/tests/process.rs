@@ -8,20 +8,24 @@
 
 #[path = "process/daemon.rs"]
 mod daemon;
+#[path = "process/kills.rs"]
+mod kills;
 #[path = "process/router.rs"]
 mod router;
 
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::time::Duration;
 
 use daemon::{Inbox, Site, until};
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use router::{Manner, Router};
-use wanctl_storage::{Query, Reader};
+use wanctl_storage::{Query, Reader, Row};
 
 /// What it must not take; the target is 2 s, the rest is for busy machines.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -187,6 +191,45 @@ fn a_disk_that_hangs_does_not_hold_up_the_stop() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    let router = Router::start(Manner::Answers);
+    let site = Site::new(router.port);
+    if !icmp_works() {
+        return;
+    }
+    // A pipe that is full before the first line.
+    let path = site.path("err");
+    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let mut pipe = OpenOptions::new();
+    pipe.custom_flags(OFlag::O_NONBLOCK.bits());
+    let mut pipe = pipe.read(true).write(true).open(&path).unwrap();
+    while pipe.write_all(&[b'.'; 4_096]).is_ok() {}
+    let mut daemon = site.start("err", &[]);
+    until("the line is controlled", || {
+        router.limits() == [50_000_000, 10_000_000]
+    });
+    let steps = || try_rows_of("wanctl_rtt_ms", &site).map_or(0, |rows| rows.len());
+    until("a second of steps", || steps() >= 20);
+    assert!(site.read("main.log").contains("starting"));
+
+    let mut said = Vec::new();
+    until("what was said is read", || {
+        let mut part = vec![0; 65_536];
+        let length = pipe.read(&mut part).unwrap_or(0);
+        said.extend_from_slice(&part[..length]);
+        String::from_utf8_lossy(&said).contains("starting")
+    });
+    while pipe.write_all(&[b'.'; 4_096]).is_ok() {}
+    let before = steps();
+    daemon.signal(Signal::SIGHUP);
+    until("another second of steps", || steps() >= before + 20);
+    let (status, took) = daemon.terminate();
+    report("a log that nobody reads", took);
+    assert_eq!(status.code(), Some(0));
+    assert!(took < STOP_LIMIT);
+}
+
+#[test]
 fn a_service_manager_hears_of_the_start_of_life_of_a_reload_and_of_the_end() {
     let router = Router::start(Manner::Hangs);
     let site = Site::new(router.port);
@@ -236,11 +279,15 @@ fn a_silent_provider_is_no_reason_to_be_killed() {
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }
 
-fn rows_of(metric: &str, site: &Site) -> Vec<wanctl_storage::Row> {
+fn rows_of(metric: &str, site: &Site) -> Vec<Row> {
+    try_rows_of(metric, site).unwrap()
+}
+
+/// An error while the database is not made yet.
+fn try_rows_of(metric: &str, site: &Site) -> Result<Vec<Row>, wanctl_storage::Error> {
     let mut query = Query::between(0, i64::MAX);
     query.metrics.push(metric.to_owned());
-    let reader = Reader::open(site.path("metrics.db")).unwrap();
-    reader.query(&query).unwrap()
+    Reader::open(site.path("metrics.db"))?.query(&query)
 }
 
 fn report(case: &str, took: Duration) {

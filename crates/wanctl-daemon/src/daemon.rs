@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_config::WanConfig;
-use wanctl_telemetry::Snapshot;
+use wanctl_telemetry::{LogGuard, Snapshot};
 
 use crate::clock::Clock;
 use crate::lock::{InstanceLock, LockError};
@@ -50,6 +50,8 @@ pub struct DaemonOptions {
     pub seed: Option<u64>,
     /// Who started this process and wants to be told how it goes.
     pub service: ServiceManager,
+    /// The process's logs, for health to show what they lost.
+    pub logs: Option<Arc<LogGuard>>,
 }
 
 /// How a daemon ended.
@@ -139,6 +141,7 @@ impl Daemon {
             self.clock.clone(),
             &self.wans,
             histories.watcher(),
+            self.options.logs.clone(),
             self.snapshots.clone(),
         );
         let supervisors = self.supervisors(&histories, recording.as_ref(), &publisher);

@@ -41,8 +41,8 @@ pub trait Refresh: Send + Sync {
 
 /// A new way to the reflectors.
 pub struct Refreshed {
-    /// Their addresses, in the order of the configuration.
-    pub targets: Vec<IpAddr>,
+    /// Their addresses, in the order of the configuration; `None` for one that has none now.
+    pub targets: Vec<Option<IpAddr>>,
     /// Sends probes and receives answers.
     pub transport: Box<dyn Transport>,
 }

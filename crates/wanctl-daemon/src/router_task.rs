@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use wanctl_router::{
-    Applied, Backend, Error, Failure, Limits, Operation, Outcome, Permit, Reachability, Verdict,
-    WriteGuard,
+    Applied, Backend, Error, Failure, Limits, Observed, Operation, Outcome, Permit, Reachability,
+    Verdict, WriteGuard,
 };
 use wanctl_types::{Bps, Direction, PerDirection, Timestamp};
 
@@ -231,10 +231,7 @@ impl RouterTask {
     }
 
     /// Reads the rates. `None` when the daemon stops, or when a decrease would have had to wait.
-    async fn read(
-        &mut self,
-        shutdown: &CancellationToken,
-    ) -> Option<Result<PerDirection<Bps>, Error>> {
+    async fn read(&mut self, shutdown: &CancellationToken) -> Option<Result<Observed, Error>> {
         let may_be_overtaken = self.reachability.permit(self.clock.now()) == Permit::Anything;
         let overtaking = overtaking(&self.clock, &mut self.intended, self.ledger.known());
         let read = tokio::select! {
@@ -251,30 +248,44 @@ impl RouterTask {
     }
 
     /// Takes note of what a reading came to.
-    fn reconcile(&mut self, read: Result<PerDirection<Bps>, Error>) {
+    fn reconcile(&mut self, read: Result<Observed, Error>) {
         let now = self.clock.now();
         let demanded = self.reachability.permit(now) == Permit::Reading;
         self.next_reading = now + READING_INTERVAL;
-        match read {
-            Ok(observed) => {
-                for direction in Direction::BOTH {
-                    let drift = self.ledger.observed(direction, observed[direction]);
-                    self.note_drift(direction, drift);
-                }
-                self.change(Reachability::answered);
-            }
-            Err(Error::Unsupported { .. }) => self.change(Reachability::answered),
+        let failure = match read {
+            Ok(observed) => self.take_rates(&observed),
+            Err(Error::Unsupported { .. }) => None,
             Err(error) => {
                 self.note_error(Asked::Rates, &error);
-                let failure = Failure::of(&error);
-                if demanded && failure == Failure::Rejection && self.has_something_to_write() {
-                    // Perhaps only one of the two queues is missing: writing shows it.
-                    self.change(Reachability::answered);
-                } else {
-                    self.change(|reachability| reachability.failed(failure, now));
+                Some(Failure::of(&error))
+            }
+        };
+        match failure {
+            None => self.change(Reachability::answered),
+            // A queue that cannot be read may still take a rate: writing shows it.
+            Some(Failure::Rejection) if demanded && self.has_something_to_write() => {
+                self.change(Reachability::answered);
+            }
+            Some(failure) => self.change(|reachability| reachability.failed(failure, now)),
+        }
+    }
+
+    /// Takes each queue's rate on its own; returns the gravest failure.
+    fn take_rates(&mut self, observed: &Observed) -> Option<Failure> {
+        let mut worst = None;
+        for (direction, rate) in observed.directions.iter() {
+            match rate {
+                Ok(rate) => {
+                    let drift = self.ledger.observed(direction, *rate);
+                    self.note_drift(direction, drift);
+                }
+                Err(error) => {
+                    self.note_error(Asked::Rates, error);
+                    worst = worst.max(Some(Failure::of(error)));
                 }
             }
         }
+        worst
     }
 
     /// Whether a rate is wanted that the router is not known to have. Without one, nothing but a

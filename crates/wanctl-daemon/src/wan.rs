@@ -44,6 +44,8 @@ pub(crate) struct WanLoop {
     probing: Probing,
     silence: Silence,
     renewal: Renewal,
+    /// When some reflector was first found to have no address.
+    lacking_since: Option<Timestamp>,
     outputs: Outputs,
     work: WorkWindow,
     stop_after: Option<u64>,
@@ -76,6 +78,7 @@ impl WanLoop {
             probing,
             silence,
             renewal: Renewal::default(),
+            lacking_since: None,
             outputs,
             work: WorkWindow::new(),
             stop_after: None,
@@ -89,7 +92,8 @@ impl WanLoop {
         self
     }
 
-    /// Looks for the reflectors anew when nothing has answered for a while.
+    /// Looks for the reflectors anew when nothing has answered for a while, and for those that have
+    /// no address yet.
     pub(crate) fn with_refresh(mut self, port: Arc<dyn Refresh>) -> Self {
         self.renewal = Renewal::new(port);
         self
@@ -163,15 +167,21 @@ impl WanLoop {
 
     fn renew(&mut self, renewed: Renewed) {
         let wan = &self.name;
+        let silent = self.silence.since().is_some();
+        let lacked = self.probing.lacks_addresses();
         let outcome = match renewed {
-            Ok(fresh) => self.probing.renew(fresh).map_err(WorldError::from),
+            Ok(fresh) => self.probing.renew(fresh, silent).map_err(WorldError::from),
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(()) => debug!(%wan, "nothing answers: probing through a new socket"),
+            Ok(true) => debug!(%wan, silent, "probing through a new socket"),
+            Ok(false) => debug!(%wan, "an address is still not known"),
             Err(error) => {
-                debug!(%wan, error = %chain(&error), "nothing answers, and no new socket is to be had");
+                debug!(%wan, silent, error = %chain(&error), "no new socket is to be had");
             }
+        }
+        if lacked && !self.probing.lacks_addresses() {
+            info!(%wan, "all reflectors have an address now");
         }
     }
 
@@ -183,6 +193,10 @@ impl WanLoop {
         if answered {
             if self.silence.end() && self.outputs.may_tell() {
                 info!(wan = %self.name, "reflectors answer again");
+            }
+            if self.probing.lacks_addresses() {
+                let since = *self.lacking_since.get_or_insert(now);
+                self.renewal.begin(now, since);
             }
             let observation = self.probing.observe(now, round);
             self.step(now, &observation);

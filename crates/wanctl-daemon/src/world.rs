@@ -10,12 +10,9 @@ use wanctl_router::{Backend, RouterOsConfig, RouterOsRest};
 /// Where a daemon's packets and requests go.
 #[async_trait]
 pub trait World: Send + Sync {
-    /// Looks up the reflectors' addresses, in the order of the configuration.
-    ///
-    /// # Errors
-    ///
-    /// A name that does not resolve.
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError>;
+    /// Looks up the reflectors' addresses, in the order of the configuration; for each that has
+    /// none now, why.
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>>;
 
     /// Opens what probes are sent through.
     ///
@@ -60,8 +57,10 @@ pub struct HostWorld;
 
 #[async_trait]
 impl World for HostWorld {
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
-        Ok(wanctl_probe::resolve_for(&config.reflectors, &config.binding).await?)
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
+        let found = wanctl_probe::resolve_each(&config.reflectors, &config.binding).await;
+        let found = found.into_iter();
+        found.map(|address| Ok(address?)).collect()
     }
 
     fn transport(

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{AddrParseError, IpAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,14 +18,19 @@ use wanctl_config::WanConfig;
 use wanctl_daemon::{Clock, Daemon, DaemonOptions, World, WorldError};
 use wanctl_probe::{EchoRequest, ProbeConfig, Received, ReserveAnswer, ReserveChecks, Transport};
 use wanctl_router::{
-    Applied, Backend, Capabilities, Counters, Error, Limits, Outcome, QueueCounters, RouterOsConfig,
+    Applied, Backend, Capabilities, Counters, Error, Limits, Observed, Outcome, QueueCounters,
+    RouterOsConfig,
 };
+use wanctl_telemetry::WanSnapshot;
 use wanctl_types::{Bps, PerDirection, WallTime};
 
 /// The reflector whose transport panics.
 const CURSED: &str = "192.0.2.66";
 /// How often it does before it behaves.
 const PANICS: u32 = 2;
+/// The reflector whose name is known only after so many look-ups.
+const LATE: &str = "late.example";
+const LATE_FAILURES: u32 = 2;
 /// Probes it sends before it panics.
 const PROBES_BEFORE: u32 = 40;
 const RTT: Duration = Duration::from_millis(20);
@@ -100,6 +105,42 @@ async fn a_wan_that_cannot_start_is_tried_again_and_the_end_does_not_wait_for_it
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reflector_without_an_address_is_waited_for_while_the_others_are_probed() {
+    let directory = tempfile::tempdir().unwrap();
+    let three = format!("192.0.2.1, {LATE}, 192.0.2.2");
+    let wans = vec![config(directory.path(), "median", &three)];
+    let world = Arc::new(TestWorld::default());
+    let clock = Clock::simulated(1.0, WallTime::from_unix_millis(1_800_000_000_000));
+    let daemon = Daemon::new(wans, clock, world.clone(), DaemonOptions::default());
+    let snapshots = daemon.snapshots();
+    let shutdown = CancellationToken::new();
+    let watch = async {
+        // Looked up at the start, after 10 s, and after 40 s.
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        let early = snapshots.borrow().clone();
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let late = snapshots.borrow().clone();
+        shutdown.cancel();
+        (early, late)
+    };
+    let (ended, (early, late)) = tokio::join!(daemon.run(shutdown.clone()), watch);
+
+    assert_eq!(ended.unwrap().incomplete, 0);
+    assert_eq!(world.failed_look_ups.load(Ordering::Relaxed), LATE_FAILURES);
+    let (early, late) = (&early.wans[0], &late.wans[0]);
+    let early_steps = early.counters.completed;
+    assert!((690..=701).contains(&early_steps), "{early:?}");
+    let sent = |wan: &WanSnapshot| [0, 1, 2].map(|place| wan.reflectors[place].sent);
+    assert_eq!(sent(early)[1], 0);
+    assert_eq!(early.reflectors[1].host, LATE);
+    assert_eq!([0, 1, 2].map(|place| early.reflectors[place].lost), [0; 3]);
+    assert!((180..=201).contains(&sent(late)[1]), "{late:?}");
+    assert!(late.reflectors[1].rtt.is_some());
+    let late_steps = late.counters.completed - early_steps;
+    assert!((298..=301).contains(&late_steps), "{late_steps}");
+}
+
 #[derive(Default)]
 struct TestWorld {
     incarnations: AtomicU32,
@@ -108,13 +149,18 @@ struct TestWorld {
 
 #[async_trait]
 impl World for TestWorld {
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
-        let parsed = config.reflectors.iter().map(|host| host.parse()).collect();
-        let parsed: Result<Vec<IpAddr>, std::net::AddrParseError> = parsed;
-        parsed.map_err(|error| {
-            self.failed_look_ups.fetch_add(1, Ordering::Relaxed);
-            WorldError::Other(Box::new(error))
-        })
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
+        let find = |host: &String| {
+            let failed = self.failed_look_ups.load(Ordering::Relaxed);
+            if host == LATE && failed == LATE_FAILURES {
+                return Ok(IpAddr::from([192, 0, 2, 9]));
+            }
+            host.parse().map_err(|error: AddrParseError| {
+                self.failed_look_ups.fetch_add(1, Ordering::Relaxed);
+                WorldError::Other(Box::new(error))
+            })
+        };
+        config.reflectors.iter().map(find).collect()
     }
 
     fn transport(
@@ -212,8 +258,8 @@ impl Backend for Obedient {
         }
     }
 
-    async fn observe(&self) -> Result<PerDirection<Bps>, Error> {
-        Ok(PerDirection::new(Bps::from_mbps(60), Bps::from_mbps(12)))
+    async fn observe(&self) -> Result<Observed, Error> {
+        Ok(PerDirection::new(Bps::from_mbps(60), Bps::from_mbps(12)).into())
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
@@ -235,6 +281,7 @@ continuous_monitoring:
   enabled: true
   baseline_rtt_initial: 20
   ping_hosts: [{reflector}]
+  use_median_of_three: true
   download: {{floor_mbps: 10, ceiling_mbps: 60, step_up_mbps: 1, factor_down: 0.85}}
   upload: {{floor_mbps: 3, ceiling_mbps: 12, step_up_mbps: 1, factor_down: 0.9}}
   thresholds:

@@ -57,7 +57,7 @@ pub use config::{ProbeConfig, ReserveConfig, SourceBinding};
 pub use error::Error;
 pub use icmp::{ECHO_LEN, EchoKind, EchoRepr, Malformed, strip_ipv4_header};
 pub use reserve::{GATEWAY_TIMEOUT, Reserve, ReserveAnswer, ReserveChecks, TCP_TIMEOUT};
-pub use resolve::{resolve, resolve_for, validate_host};
+pub use resolve::{resolve, resolve_each, resolve_for, validate_host};
 pub use rounds::{
     Answer, Closed, ClosedRound, MAX_ROUNDS, MAX_TARGETS, Rejected, RoundId, Rounds, RoundsConfig,
     RoundsStats, Sample, Wake,

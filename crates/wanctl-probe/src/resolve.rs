@@ -1,12 +1,17 @@
 //! Hosts: whether a text names one, and at which address it is.
 
+use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tokio::net::lookup_host;
+use tokio::task::JoinSet;
 
 use crate::socket::Family;
 use crate::{Error, SourceBinding};
 
+/// How long one of several look-ups may take.
+const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
 /// Longest host that is accepted, in bytes.
 const LONGEST_HOST: usize = 256;
 /// Longest label of a host name (RFC 1123 §2.1).
@@ -56,6 +61,33 @@ pub async fn resolve_for(hosts: &[String], binding: &SourceBinding) -> Result<Ve
         addresses.push(first.ok_or_else(|| Error::NoAddress { host: host.clone() })?);
     }
     Ok(addresses)
+}
+
+/// Looks up one address for each host as [`resolve_for`] does, all at the same time and each for
+/// itself: a name that is unknown, or not answered for within 5 s, leaves the others their addresses.
+pub async fn resolve_each(hosts: &[String], binding: &SourceBinding) -> Vec<Result<IpAddr, Error>> {
+    let mut lookups = JoinSet::new();
+    for (place, host) in hosts.iter().cloned().enumerate() {
+        let binding = binding.clone();
+        lookups.spawn(async move { (place, first_of(&host, &binding).await) });
+    }
+    let mut found = lookups.join_all().await;
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, address)| address).collect()
+}
+
+async fn first_of(host: &str, binding: &SourceBinding) -> Result<IpAddr, Error> {
+    let found = tokio::time::timeout(LOOKUP_LIMIT, lookup(host, binding)).await;
+    let found = found.unwrap_or_else(|_| {
+        Err(Error::Resolve {
+            host: host.to_owned(),
+            source: io::ErrorKind::TimedOut.into(),
+        })
+    });
+    let first = found?.into_iter().next();
+    first.ok_or_else(|| Error::NoAddress {
+        host: host.to_owned(),
+    })
 }
 
 /// Every address of a host that the binding can reach.
@@ -167,6 +199,18 @@ mod tests {
         let hosts = ["192.0.2.7", "::1"].map(str::to_owned);
         let expected: Vec<IpAddr> = hosts.iter().map(|host| host.parse().unwrap()).collect();
         assert_eq!(resolve(&hosts).await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_host_without_an_address_leaves_the_others_theirs() {
+        let hosts = ["192.0.2.7", "-f", "192.0.2.9"].map(str::to_owned);
+        let found = resolve_each(&hosts, &SourceBinding::default()).await;
+        let [Ok(first), Err(Error::Host { host, .. }), Ok(last)] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(host, "-f");
+        let addresses = [first, last].map(ToString::to_string);
+        assert_eq!(addresses, ["192.0.2.7", "192.0.2.9"]);
     }
 
     #[tokio::test]

@@ -89,9 +89,13 @@ impl Rounds {
     /// Probes these targets, in this order; `seed` decides the nonces and the first sequence
     /// number, and should be unpredictable outside tests.
     ///
+    /// An unspecified address (`0.0.0.0`, `::`) keeps the place of a reflector whose address is not
+    /// known: it is asked nothing and has no answer in any round, and no round waits for it.
+    ///
     /// # Errors
     ///
-    /// A configuration that makes no schedule, no target, or more than [`MAX_TARGETS`].
+    /// A configuration that makes no schedule, no target that can be asked, or more than
+    /// [`MAX_TARGETS`] places.
     pub fn new(config: RoundsConfig, targets: Vec<IpAddr>, seed: u64) -> Result<Self, Error> {
         let slots = slots(config)?;
         let mut nonces = SplitMix64::new(seed);
@@ -111,15 +115,16 @@ impl Rounds {
     }
 
     /// Opens a round at `now`, whatever is still outstanding; returns the requests to send, in
-    /// target order. When rounds are opened so much faster than configured that the table is
+    /// the order of the targets that can be asked. When rounds are opened so much faster than configured that the table is
     /// full, the oldest one closes as [`Closed::Superseded`].
     pub fn open_round(&mut self, now: Timestamp) -> ArrayVec<EchoRequest, MAX_TARGETS> {
         self.make_room();
-        let requests = self.requests(now);
-        self.stats.rounds += 1;
-        self.stats.sent += requests.len() as u64;
+        let mut requests = self.requests(now);
         self.flights
             .push_back(Flight::new(self.next_round, now, requests.clone()));
+        requests.retain(|request| !request.target.is_unspecified());
+        self.stats.rounds += 1;
+        self.stats.sent += requests.len() as u64;
         self.next_round = self.next_round.next();
         requests
     }
@@ -234,7 +239,7 @@ impl Rounds {
     ///
     /// # Errors
     ///
-    /// No target, or more than [`MAX_TARGETS`]; the old targets stay then.
+    /// No target that can be asked, or more than [`MAX_TARGETS`]; the old targets stay then.
     pub fn retarget(&mut self, targets: Vec<IpAddr>) -> Result<(), Error> {
         self.targets = check_targets(targets)?;
         Ok(())
@@ -353,8 +358,10 @@ fn find(flights: &mut VecDeque<Flight>, sequence: u16) -> Option<(&mut Flight, u
 }
 
 fn check_targets(targets: Vec<IpAddr>) -> Result<Targets, Error> {
+    let known = targets.iter().any(|target| !target.is_unspecified());
     match targets.len() {
-        1..=MAX_TARGETS => Ok(targets.into_iter().collect()),
+        1..=MAX_TARGETS if known => Ok(targets.into_iter().collect()),
+        1..=MAX_TARGETS => Err(Error::Targets { count: 0 }),
         count => Err(Error::Targets { count }),
     }
 }

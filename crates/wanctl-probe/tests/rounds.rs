@@ -391,6 +391,37 @@ fn new_targets_leave_rounds_in_flight_alone() {
 }
 
 #[test]
+fn a_place_without_an_address_is_asked_nothing_and_no_round_waits_for_it() {
+    let unknown: IpAddr = "0.0.0.0".parse().unwrap();
+    let mut rounds = Rounds::new(CONFIG, vec![target(1), unknown, target(3)], 1).unwrap();
+    let asked = rounds.open_round(at(0));
+    let targets: Vec<_> = asked.iter().map(|request| request.target).collect();
+    assert_eq!(targets, [target(1), target(3)]);
+    assert_eq!([0, 1, 2].map(|place| rounds.outstanding(place)), [1, 0, 1]);
+    for request in &asked {
+        answer(&mut rounds, request, at(20)).unwrap();
+    }
+    let round = rounds.poll_closed(at(20)).unwrap();
+    let answered: Vec<_> = round.answers.iter().map(Option::is_some).collect();
+    assert_eq!(
+        (round.cause, answered),
+        (Closed::Complete, vec![true, false, true])
+    );
+    assert_eq!(rounds.take_losses()[..], [0, 0, 0]);
+    assert_eq!((rounds.stats().sent, rounds.stats().lost), (2, 0));
+
+    rounds
+        .retarget(vec![target(1), target(2), target(3)])
+        .unwrap();
+    assert_eq!(rounds.open_round(at(50)).len(), 3);
+    let nobody = rounds.retarget(vec![unknown; 3]);
+    assert!(
+        matches!(nobody, Err(Error::Targets { count: 0 })),
+        "{nobody:?}"
+    );
+}
+
+#[test]
 fn what_makes_no_schedule_is_refused() {
     let with =
         |config: RoundsConfig, count: u8| Rounds::new(config, (0..count).map(target).collect(), 1);

@@ -20,12 +20,13 @@ pub trait Backend: Send + Sync {
     /// succeed while the other fails.
     async fn apply(&self, limits: Limits) -> Applied;
 
-    /// Reads both rates back without changing anything. Zero stands for a queue without a limit.
+    /// Reads both rates back without changing anything, and says what came of it direction by
+    /// direction: one queue may be missing while the other is there.
     ///
     /// # Errors
     ///
-    /// Why they could not be read.
-    async fn observe(&self) -> Result<PerDirection<Bps>, Error>;
+    /// Why nothing could be read at all.
+    async fn observe(&self) -> Result<Observed, Error>;
 
     /// Reads both queues' counters.
     ///
@@ -76,6 +77,36 @@ pub struct QueueCounters {
 pub struct Applied {
     /// Per direction: the rate read back, or why it is unknown.
     pub directions: PerDirection<Option<Result<Outcome, Error>>>,
+}
+
+/// What a [`Backend::observe`] came to.
+#[derive(Debug)]
+#[must_use]
+pub struct Observed {
+    /// Per direction: the rate the device has, or why it is unknown. Zero stands for a queue
+    /// without a limit.
+    pub directions: PerDirection<Result<Bps, Error>>,
+}
+
+impl Observed {
+    /// Both rates.
+    ///
+    /// # Errors
+    ///
+    /// Why the first of them that is unknown could not be read.
+    pub fn both(self) -> Result<PerDirection<Bps>, Error> {
+        let PerDirection { download, upload } = self.directions;
+        Ok(PerDirection::new(download?, upload?))
+    }
+}
+
+/// Both rates are known.
+impl From<PerDirection<Bps>> for Observed {
+    fn from(rates: PerDirection<Bps>) -> Self {
+        Self {
+            directions: rates.map(Ok),
+        }
+    }
 }
 
 /// A rate that was set and read back.

@@ -31,7 +31,9 @@ mod reachability;
 mod routeros;
 mod rules;
 
-pub use backend::{Applied, Backend, Capabilities, Counters, Limits, Outcome, QueueCounters};
+pub use backend::{
+    Applied, Backend, Capabilities, Counters, Limits, Observed, Outcome, QueueCounters,
+};
 pub use config::{RouterOsConfig, Scheme, TlsTrust};
 pub use error::{ConnectFailure, Error};
 pub use guard::{BudgetConfig, Verdict, WriteGuard};

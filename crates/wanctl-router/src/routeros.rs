@@ -22,8 +22,8 @@ use self::queue::{Found, Queue};
 use self::reply::Row;
 use self::value::{ItemId, encode};
 use crate::{
-    Applied, Backend, Capabilities, Counters, Error, Limits, Operation, Outcome, QueueCounters,
-    RouterOsConfig,
+    Applied, Backend, Capabilities, Counters, Error, Limits, Observed, Operation, Outcome,
+    QueueCounters, RouterOsConfig,
 };
 
 /// Longest time for setting one queue's rate, looking the queue up included.
@@ -167,12 +167,12 @@ impl RouterOsRest {
         &self,
         operation: Operation,
         properties: &str,
-    ) -> Result<(PerDirection<Found>, Call), Error> {
+    ) -> Result<(PerDirection<Result<Found, Error>>, Call), Error> {
         let call = Call::new(operation, self.timeout);
         let path = format!("{QUEUES}?.proplist=.id,name,disabled,invalid,{properties}");
         let rows = self.list(&call, &path).await?;
-        let download = self.queues.download.locate(rows.clone(), &call)?;
-        let upload = self.queues.upload.locate(rows, &call)?;
+        let download = self.queues.download.locate(rows.clone(), &call);
+        let upload = self.queues.upload.locate(rows, &call);
         Ok((PerDirection::new(download, upload), call))
     }
 
@@ -224,16 +224,20 @@ impl Backend for RouterOsRest {
         }
     }
 
-    async fn observe(&self) -> Result<PerDirection<Bps>, Error> {
+    async fn observe(&self) -> Result<Observed, Error> {
         let (found, call) = self.read_both(Operation::ReadLimits, "max-limit").await?;
-        let download = found.download.known_limit(&self.queues.download, &call)?;
-        let upload = found.upload.known_limit(&self.queues.upload, &call)?;
-        Ok(PerDirection::new(download, upload))
+        let known = |found: Result<Found, Error>, queue| found?.known_limit(queue, &call);
+        let download = known(found.download, &self.queues.download);
+        let upload = known(found.upload, &self.queues.upload);
+        Ok(Observed {
+            directions: PerDirection::new(download, upload),
+        })
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
         let properties = "bytes,packets,dropped,queued-bytes";
         let (found, _) = self.read_both(Operation::ReadCounters, properties).await?;
+        let found = PerDirection::new(found.download?, found.upload?);
         Ok(found.map(|queue| Counters {
             bytes: queue.row.number("bytes").map(Bytes::new),
             packets: queue.row.number("packets"),

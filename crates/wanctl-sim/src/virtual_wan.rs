@@ -237,7 +237,7 @@ impl VirtualWan {
         WanTaskConfig {
             name: self.name.clone(),
             probe: self.probe.clone(),
-            targets: self.targets(),
+            targets: self.targets().into_iter().map(Some).collect(),
             budget: self.budget,
             seed: self.seed,
         }

@@ -132,6 +132,23 @@ fn a_missing_queue_does_not_hold_the_other_one_up() {
 }
 
 #[test]
+fn a_missing_queue_does_not_hide_a_foreign_rate_on_the_other_one() {
+    let missing = RouterTrouble::Missing(Direction::Upload);
+    let at = Duration::from_mins(2);
+    let foreign = Bps::from_mbps(900);
+    let mut script = RouterScript::fault(Duration::ZERO..RUN, missing);
+    script
+        .edits
+        .push((at, PerDirection::new(Some(foreign), None)));
+    let report = run(script);
+    assert_control_never_stopped(&report);
+    assert_eq!(limits_at(&report, at).download, foreign);
+    let intended = report.records.last().unwrap().rates.download;
+    assert_eq!(limits_at(&report, at + BACK_WITHIN).download, intended);
+    assert_eq!(report.snapshot.counters.router_drift, 1);
+}
+
+#[test]
 fn writes_that_are_carried_out_with_an_error_are_found_out_by_reading() {
     let report = run(RouterScript::fault(FAULT, RouterTrouble::AppliedButError));
     assert_control_never_stopped(&report);
@@ -330,6 +347,7 @@ fn views_with(report: &VirtualReport, condition: Condition) -> Vec<Timestamp> {
             uptime: at.since_origin(),
             published_at: *at,
             clock_set: true,
+            log_lines_lost: 0,
             wans: Vec::new(),
             history: None,
         };

@@ -218,7 +218,7 @@ fn task(router: SocketAddr) -> (WanTask, watch::Sender<WanSnapshot>) {
     };
     let config = WanTaskConfig {
         name: wan.name,
-        targets: vec![IpAddr::V4(Ipv4Addr::LOCALHOST); wan.probe.reflectors.len()],
+        targets: vec![Some(IpAddr::V4(Ipv4Addr::LOCALHOST)); wan.probe.reflectors.len()],
         probe: wan.probe,
         budget: wan.budget,
         seed: 1,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use wanctl_router::{
-    Applied, Backend, Error, Limits, MangleRules, RouterOsConfig, RouterOsRest, RuleChange, Scheme,
+    Applied, Backend, Error, Limits, MangleRules, Observed, RouterOsConfig, RouterOsRest,
+    RuleChange, Scheme,
 };
 use wanctl_sim::{
     Fault, FaultExtent, FaultScope, Link, Plant, RouterOs, RouterOsServer, Scenario, Verb,
@@ -92,10 +93,26 @@ fn all(outcome: &PerDirection<Result<Bps, Error>>, is: impl Fn(&Error) -> bool) 
 #[tokio::test]
 async fn both_limits_are_set_and_read_back() {
     let bench = Bench::new().await;
-    assert_eq!(bench.client.observe().await.unwrap(), START);
+    assert_eq!(
+        bench
+            .client
+            .observe()
+            .await
+            .and_then(Observed::both)
+            .unwrap(),
+        START
+    );
     assert_eq!(bench.apply().await, WISH.map(Ok));
     assert_eq!(bench.limits(), WISH);
-    assert_eq!(bench.client.observe().await.unwrap(), WISH);
+    assert_eq!(
+        bench
+            .client
+            .observe()
+            .await
+            .and_then(Observed::both)
+            .unwrap(),
+        WISH
+    );
 }
 
 #[tokio::test]
@@ -156,7 +173,7 @@ async fn a_queue_that_is_missing_is_named_and_the_other_still_set() {
 async fn a_wrong_password_is_an_authentication_failure() {
     let bench = Bench::new().await;
     let client = client(bench.server.address(), "wrong", Duration::from_secs(30));
-    let error = client.observe().await.unwrap_err();
+    let error = client.observe().await.and_then(Observed::both).unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }), "{error}");
     assert!(all(
         &outcomes(client.apply(WISH.map(Some)).await),
@@ -170,7 +187,15 @@ async fn a_wrong_password_is_an_authentication_failure() {
 async fn a_user_who_may_only_read_is_told_so() {
     let bench = Bench::new().await;
     bench.router.set_read_only(true);
-    assert_eq!(bench.client.observe().await.unwrap(), START);
+    assert_eq!(
+        bench
+            .client
+            .observe()
+            .await
+            .and_then(Observed::both)
+            .unwrap(),
+        START
+    );
     let outcome = bench.apply().await;
     assert!(
         all(&outcome, |error| matches!(
@@ -193,10 +218,27 @@ async fn statuses_html_and_half_an_answer_are_errors_and_never_success() {
     ] {
         let bench = Bench::new().await;
         bench.inject(fault, FaultScope::Everything);
-        assert!(bench.client.observe().await.is_err(), "{fault:?}");
+        assert!(
+            bench
+                .client
+                .observe()
+                .await
+                .and_then(Observed::both)
+                .is_err(),
+            "{fault:?}"
+        );
         assert!(all(&bench.apply().await, |_| true), "{fault:?}");
         bench.router.clear_faults();
-        assert_eq!(bench.client.observe().await.unwrap(), START, "{fault:?}");
+        assert_eq!(
+            bench
+                .client
+                .observe()
+                .await
+                .and_then(Observed::both)
+                .unwrap(),
+            START,
+            "{fault:?}"
+        );
         assert_eq!(bench.apply().await, WISH.map(Ok), "{fault:?}");
     }
 }
@@ -205,7 +247,12 @@ async fn statuses_html_and_half_an_answer_are_errors_and_never_success() {
 async fn a_connection_closed_without_an_answer_is_a_transport_failure() {
     let bench = Bench::new().await;
     bench.inject(Fault::CloseConnection, FaultScope::Everything);
-    let error = bench.client.observe().await.unwrap_err();
+    let error = bench
+        .client
+        .observe()
+        .await
+        .and_then(Observed::both)
+        .unwrap_err();
     assert!(error.is_transport(), "{error}");
 }
 
@@ -245,7 +292,15 @@ async fn a_success_without_the_deed_shows_when_the_limits_are_read() {
     let bench = Bench::new().await;
     bench.inject(Fault::OkButNotApplied, FaultScope::Writes);
     let _claimed = bench.apply().await;
-    assert_eq!(bench.client.observe().await.unwrap(), START);
+    assert_eq!(
+        bench
+            .client
+            .observe()
+            .await
+            .and_then(Observed::both)
+            .unwrap(),
+        START
+    );
 }
 
 #[tokio::test]

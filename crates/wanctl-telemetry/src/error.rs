@@ -37,6 +37,9 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The thread that writes a log cannot be started.
+    #[error("cannot start a thread for the log: {0}")]
+    LogThread(#[source] io::Error),
     /// `RUST_LOG` does not parse.
     #[error("cannot read RUST_LOG={text:?}: {source}; unset it or write for example wanctl=debug")]
     Filter {

@@ -32,6 +32,8 @@ pub struct HealthReport {
     pub wan_count: usize,
     /// Whether the system's clock is believable; records are misdated until it is.
     pub clock_set: bool,
+    /// Lines that standard error or the log files did not take since the start.
+    pub log_lines_lost: u64,
     /// One entry per WAN, in the order of the configuration.
     pub wans: Vec<WanHealth>,
     /// The history database; `null` when history is off.
@@ -180,6 +182,7 @@ impl HealthReport {
             consecutive_failures,
             wan_count: snapshot.wans.len(),
             clock_set: snapshot.clock_set,
+            log_lines_lost: snapshot.log_lines_lost,
             wans: snapshot
                 .wans
                 .iter()

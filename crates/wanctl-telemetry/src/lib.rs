@@ -16,6 +16,7 @@
 //!     uptime: Duration::from_secs(90),
 //!     published_at: Timestamp::ZERO,
 //!     clock_set: true,
+//!     log_lines_lost: 0,
 //!     wans: Vec::new(),
 //!     history: None,
 //! });

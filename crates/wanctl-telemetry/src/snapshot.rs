@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub published_at: Timestamp,
     /// Whether the system's clock is believable; records are misdated until it is.
     pub clock_set: bool,
+    /// Lines that the logs did not take since the start.
+    pub log_lines_lost: u64,
     /// One entry per WAN, in the order of the configuration files.
     pub wans: Vec<WanSnapshot>,
     /// State of the history database; `None` when history is off.

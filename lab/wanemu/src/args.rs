@@ -143,7 +143,9 @@ pub(crate) struct SetArgs {
     /// The socket given to `wanemu run --control`.
     #[arg(long, value_name = "SOCKET")]
     pub(crate) control: PathBuf,
-    /// Changes such as `ba=25`, `ab=unlimited`, `delay=20`, `jitter=2`, `loss=0.01`.
+    /// Changes such as `ba=25`, `ab=unlimited`, `delay=20`, `jitter=2`, `loss=0.01`; for packets
+    /// that leave end B `icmp=off`, and `reply=ADDRESS/FAULT` for the echo replies of an address,
+    /// where the fault is honest, silent, delay:MS, twice, forged or truncated.
     #[arg(required = true)]
     pub(crate) changes: Vec<Change>,
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 
 use crate::args::{parse_loss, parse_ms};
+use crate::faults::{Fault, parse_reply};
 use crate::schedule::Rate;
 
 /// One change.
@@ -21,7 +23,7 @@ pub(crate) struct Change {
     pub(crate) kind: ChangeKind,
 }
 
-/// What a change does. All but the rates concern both directions.
+/// What a change does. Delay, jitter and loss concern both directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum ChangeKind {
     /// Rate from A to B.
@@ -34,6 +36,10 @@ pub(crate) enum ChangeKind {
     Jitter(Duration),
     /// Share of packets lost.
     Loss(f64),
+    /// Whether ICMP gets from B to A.
+    Icmp(bool),
+    /// What becomes of an address's echo replies on their way from B to A.
+    Reply(Ipv4Addr, Fault),
 }
 
 impl FromStr for Change {
@@ -49,7 +55,20 @@ impl FromStr for Change {
             "delay" => ChangeKind::Delay(parse_ms(value)?),
             "jitter" => ChangeKind::Jitter(parse_ms(value)?),
             "loss" => ChangeKind::Loss(parse_loss(value)?),
-            other => return Err(anyhow!("`{other}` is none of ab, ba, delay, jitter, loss")),
+            "icmp" => match value {
+                "on" => ChangeKind::Icmp(true),
+                "off" => ChangeKind::Icmp(false),
+                other => return Err(anyhow!("`{other}` is neither on nor off")),
+            },
+            "reply" => {
+                let (address, fault) = parse_reply(value)?;
+                ChangeKind::Reply(address, fault)
+            }
+            other => {
+                return Err(anyhow!(
+                    "`{other}` is none of ab, ba, delay, jitter, loss, icmp, reply"
+                ));
+            }
         };
         Ok(Self {
             text: text.to_owned(),
@@ -117,11 +136,16 @@ mod tests {
             ChangeKind::Delay(Duration::from_micros(2500))
         );
         assert_eq!(kind("loss=0.5"), ChangeKind::Loss(0.5));
+        assert_eq!(kind("icmp=off"), ChangeKind::Icmp(false));
+        let silent = ChangeKind::Reply([10, 77, 9, 1].into(), Fault::Silent);
+        assert_eq!(kind("reply=10.77.9.1/silent"), silent);
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["ba", "ba=", "ba=-1", "loss=2", "speed=1", ""] {
+        for bad in [
+            "ba", "ba=", "ba=-1", "loss=2", "speed=1", "icmp=no", "reply=x", "",
+        ] {
             assert!(bad.parse::<Change>().is_err(), "{bad}");
         }
     }

@@ -13,6 +13,7 @@ use nix::sys::time::TimeSpec;
 
 use crate::args::RunArgs;
 use crate::control::{self, ChangeKind};
+use crate::faults::Faults;
 use crate::journal::{Journal, Tally};
 use crate::link::{Link, Travel};
 use crate::tun::Tun;
@@ -98,7 +99,7 @@ impl Emulator {
             let second = now.as_secs_f64();
             match change {
                 Ok(change) => {
-                    apply(change.kind, now, &mut self.ab.link, &mut self.ba.link);
+                    apply(change.kind, now, &mut self.ab, &mut self.ba);
                     self.journal
                         .write(&format!("{second:.3} changed {change}"))?;
                 }
@@ -125,12 +126,7 @@ impl Emulator {
 
     /// Waits for a packet, a change or the next thing to do.
     fn sleep(&self) -> anyhow::Result<Ready> {
-        let wake = self
-            .ab
-            .link
-            .wake()
-            .min(self.ba.link.wake())
-            .min(self.next_log);
+        let wake = self.ab.wake().min(self.ba.wake()).min(self.next_log);
         let time = wake.saturating_sub(self.start.elapsed());
         let control = self.control.as_ref().map(AsFd::as_fd);
         let mut fds: Vec<_> = [Some(self.a.as_fd()), Some(self.b.as_fd()), control]
@@ -174,6 +170,7 @@ impl Ready {
 /// One direction and its log.
 #[derive(Debug)]
 struct Path {
+    faults: Faults,
     link: Link,
     tally: Tally,
 }
@@ -181,6 +178,7 @@ struct Path {
 impl Path {
     fn new(name: &'static str, link: Link) -> Self {
         Self {
+            faults: Faults::default(),
             link,
             tally: Tally::new(name),
         }
@@ -194,16 +192,25 @@ impl Path {
             };
             // The clock is read after the packet: in between, this thread may have had to wait.
             let now = start.elapsed();
-            self.link
-                .offer(now, buffer.get(..length).unwrap_or_default());
+            let packet = buffer.get_mut(..length).unwrap_or_default();
+            let Self { faults, link, .. } = self;
+            faults.pass(now, packet, |packet| link.offer(now, packet));
             self.tally.queued(self.link.backlog());
         }
         Ok(())
     }
 
+    /// When something is to be done if no packet comes.
+    fn wake(&self) -> Duration {
+        self.link.wake().min(self.faults.wake())
+    }
+
     /// Gives `to` what has arrived.
     fn give(&mut self, to: &Tun, start: Instant) {
         let now = start.elapsed();
+        while let Some(packet) = self.faults.release(now) {
+            self.link.offer(now, &packet);
+        }
         while let Some((due, packet)) = self.link.deliver(now) {
             self.tally.delivered(now.saturating_sub(due));
             if to.send(&packet).is_err() {
@@ -213,17 +220,19 @@ impl Path {
     }
 }
 
-fn apply(change: ChangeKind, now: Duration, ab: &mut Link, ba: &mut Link) {
+fn apply(change: ChangeKind, now: Duration, ab: &mut Path, ba: &mut Path) {
     match change {
-        ChangeKind::AbRate(rate) => ab.set_rate(now, rate),
-        ChangeKind::BaRate(rate) => ba.set_rate(now, rate),
+        ChangeKind::AbRate(rate) => ab.link.set_rate(now, rate),
+        ChangeKind::BaRate(rate) => ba.link.set_rate(now, rate),
+        ChangeKind::Icmp(on) => ba.faults.set_blackout(!on),
+        ChangeKind::Reply(address, fault) => ba.faults.set_reply(address, fault),
         ChangeKind::Delay(delay) => both(ab, ba, now, |travel| travel.delay = delay),
         ChangeKind::Jitter(jitter) => both(ab, ba, now, |travel| travel.jitter = jitter),
         ChangeKind::Loss(loss) => both(ab, ba, now, |travel| travel.loss = loss),
     }
 }
 
-fn both(ab: &mut Link, ba: &mut Link, now: Duration, change: impl Fn(&mut Travel)) {
-    ab.change_travel(now, &change);
-    ba.change_travel(now, &change);
+fn both(ab: &mut Path, ba: &mut Path, now: Duration, change: impl Fn(&mut Travel)) {
+    ab.link.change_travel(now, &change);
+    ba.link.change_travel(now, &change);
 }

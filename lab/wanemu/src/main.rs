@@ -9,6 +9,7 @@
 mod args;
 mod control;
 mod emulator;
+mod faults;
 mod journal;
 mod link;
 mod schedule;

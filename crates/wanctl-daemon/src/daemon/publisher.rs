@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use wanctl_config::WanConfig;
 use wanctl_controller::Controller;
-use wanctl_telemetry::{Snapshot, WanSnapshot};
+use wanctl_telemetry::{LogGuard, Snapshot, WanSnapshot};
 use wanctl_types::Timestamp;
 
 use super::histories::HistoryWatcher;
@@ -23,6 +23,7 @@ pub(super) struct Publisher {
     started: Timestamp,
     wans: Vec<watch::Sender<WanSnapshot>>,
     history: HistoryWatcher,
+    logs: Option<Arc<LogGuard>>,
     snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -31,6 +32,7 @@ impl Publisher {
         clock: Clock,
         wans: &[WanConfig],
         history: HistoryWatcher,
+        logs: Option<Arc<LogGuard>>,
         snapshots: watch::Sender<Arc<Snapshot>>,
     ) -> Self {
         let publisher = Self {
@@ -38,6 +40,7 @@ impl Publisher {
             clock,
             wans: wans.iter().map(first).collect(),
             history,
+            logs,
             snapshots,
         };
         publisher.publish();
@@ -77,6 +80,7 @@ impl Publisher {
             uptime: now.saturating_since(self.started),
             published_at: now,
             clock_set: self.clock.wall_is_set(),
+            log_lines_lost: self.logs.as_ref().map_or(0, |logs| logs.lost_lines()),
             wans: self.wans.iter().map(|wan| wan.borrow().clone()).collect(),
             history: self.history.snapshot(),
         }));
@@ -90,6 +94,7 @@ pub(super) fn empty() -> Snapshot {
         uptime: Duration::ZERO,
         published_at: Timestamp::ZERO,
         clock_set: true,
+        log_lines_lost: 0,
         wans: Vec::new(),
         history: None,
     }
@@ -121,6 +126,7 @@ mod tests {
             started: Timestamp::ZERO,
             wans: vec![wan],
             history: Histories::start(&[], &Clock::system()).unwrap().watcher(),
+            logs: None,
             snapshots: watch::Sender::new(Arc::new(empty())),
         };
         let shown = publisher.snapshots.subscribe();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,11 +110,14 @@ impl Supervisor {
 
     async fn prepare(&self) -> Result<WanTask, WorldError> {
         let config = &self.config;
-        let targets = self.world.resolve(&config.probe).await?;
+        let targets = resolve(&*self.world, &config.probe, |host, error| {
+            warn!(wan = %config.name, host, error = %chain(error), "this reflector has no address now; it is looked up again while the others are probed");
+        })
+        .await?;
         let store = FileStore::new(config.files.state_file.clone());
         let controller = self.restored(&store).await?;
         let ports = WanPorts {
-            transport: self.world.transport(&config.probe, &targets)?,
+            transport: self.world.transport(&config.probe, &known(&targets))?,
             reserve: self.world.reserve(&config.probe),
             backend: self.world.backend(&config.router)?,
             history: self
@@ -133,7 +137,7 @@ impl Supervisor {
             budget: config.budget,
             seed: self.seed.unwrap_or_else(random_seed),
         };
-        info!(wan = %config.name, reflectors = ?task.targets, "starting");
+        info!(wan = %config.name, reflectors = ?known(&task.targets), "starting");
         let refresh = WorldRefresh {
             world: Arc::clone(&self.world),
             config: config.probe.clone(),
@@ -181,10 +185,39 @@ struct WorldRefresh {
 #[async_trait]
 impl Refresh for WorldRefresh {
     async fn refresh(&self) -> Result<Refreshed, WorldError> {
-        let targets = self.world.resolve(&self.config).await?;
-        let transport = self.world.transport(&self.config, &targets)?;
+        let targets = resolve(&*self.world, &self.config, |_, _| {}).await?;
+        let transport = self.world.transport(&self.config, &known(&targets))?;
         Ok(Refreshed { targets, transport })
     }
+}
+
+/// Looks up all reflectors; those without an address are told of one by one.
+///
+/// # Errors
+///
+/// None has an address: why the first has not.
+async fn resolve(
+    world: &dyn World,
+    config: &ProbeConfig,
+    mut tell: impl FnMut(&str, &WorldError) + Send,
+) -> Result<Vec<Option<IpAddr>>, WorldError> {
+    let mut found = world.resolve(config).await;
+    if found.iter().all(Result::is_err) && !found.is_empty() {
+        found.swap_remove(0)?;
+    }
+    let reflectors = config.reflectors.iter().zip(found);
+    let told = reflectors.map(|(host, address)| match address {
+        Ok(address) => Some(address),
+        Err(error) => {
+            tell(host, &error);
+            None
+        }
+    });
+    Ok(told.collect())
+}
+
+fn known(targets: &[Option<IpAddr>]) -> Vec<IpAddr> {
+    targets.iter().copied().flatten().collect()
 }
 
 /// Unpredictable from outside, so that answers cannot be forged blindly.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 use wanctl_controller::{Controller, Decision, Observation};
@@ -123,12 +123,23 @@ fn write_all(path: &Path, mut file: BufWriter<File>, queue: &Receiver<Message>) 
     }
 }
 
+/// Headers go to the file at once: without its header nothing of a recording is of use.
 fn drain(file: &mut BufWriter<File>, queue: &Receiver<Message>) -> io::Result<()> {
+    let mut flushed = Instant::now();
     loop {
-        match queue.recv_timeout(FLUSH_INTERVAL) {
-            Ok(message) => write(file, message)?,
-            Err(RecvTimeoutError::Timeout) => file.flush()?,
+        let left = FLUSH_INTERVAL.saturating_sub(flushed.elapsed());
+        let is_due = match queue.recv_timeout(left) {
+            Ok(message) => {
+                let is_header = matches!(message, Message::Line(_));
+                write(file, message)?;
+                is_header || flushed.elapsed() >= FLUSH_INTERVAL
+            }
+            Err(RecvTimeoutError::Timeout) => true,
             Err(RecvTimeoutError::Disconnected) => return file.flush(),
+        };
+        if is_due {
+            file.flush()?;
+            flushed = Instant::now();
         }
     }
 }

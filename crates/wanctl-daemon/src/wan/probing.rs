@@ -1,6 +1,8 @@
 //! The probes of one WAN: schedule, socket and what came of them.
 
 use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 use std::task::Poll;
 
 use tracing::debug;
@@ -17,28 +19,36 @@ use crate::ticker::Ticker;
 /// Answers that are taken in one go: a second of eight reflectors, and some.
 const MOST_WAITING: usize = 256;
 
+/// A target of rounds: the address, or what keeps the place of one that is not known.
+pub(super) fn place_of(address: Option<IpAddr>) -> IpAddr {
+    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
 /// Sends rounds on absolute deadlines and turns closed ones into observations.
 pub(crate) struct Probing {
     transport: Box<dyn Transport>,
     rounds: Rounds,
     ticker: Ticker,
     reflectors: Vec<ReflectorSnapshot>,
+    /// Which of the configured reflectors these are.
+    places: Range<usize>,
     /// While receiving fails, the next attempt.
     muted_until: Option<Timestamp>,
 }
 
 impl Probing {
-    /// `hosts` are the reflectors as configured, one per target of `rounds`.
+    /// `hosts` are the reflectors as configured; `places` are those of them that `rounds` probes.
     pub(crate) fn new(
         transport: Box<dyn Transport>,
         rounds: Rounds,
         ticker: Ticker,
         hosts: &[String],
+        places: Range<usize>,
     ) -> Self {
-        let reflectors = hosts
+        let probed = hosts.get(places.clone()).unwrap_or_default();
+        let reflectors = probed
             .iter()
-            .zip(rounds.targets())
-            .map(|(host, _)| ReflectorSnapshot {
+            .map(|host| ReflectorSnapshot {
                 host: host.clone(),
                 rtt: None,
                 last_answer: None,
@@ -51,6 +61,7 @@ impl Probing {
             rounds,
             ticker,
             reflectors,
+            places,
             muted_until: None,
         }
     }
@@ -61,8 +72,10 @@ impl Probing {
             return;
         }
         let requests = self.rounds.open_round(now);
-        for (request, reflector) in requests.iter().zip(&mut self.reflectors) {
-            reflector.sent += 1;
+        let askable = self.rounds.targets().iter().zip(&mut self.reflectors);
+        let asked = askable.filter(|(target, _)| !target.is_unspecified());
+        asked.for_each(|(_, reflector)| reflector.sent += 1);
+        for request in &requests {
             let request = self.rounds.restamp(request, clock.now());
             if let Err(error) = self.transport.send(&request) {
                 debug!(error = %chain(&error), "a probe was not sent");
@@ -124,18 +137,39 @@ impl Probing {
         self.muted_until.replace(until).is_none()
     }
 
-    /// Goes on with new addresses and a new socket. What is outstanding is lost.
+    /// Whether some reflector's address is not known yet.
+    pub(crate) fn lacks_addresses(&self) -> bool {
+        self.rounds.targets().iter().any(IpAddr::is_unspecified)
+    }
+
+    /// Goes on with new addresses and a new socket. What is outstanding is lost. A reflector that
+    /// has no address now keeps the one it had.
+    ///
+    /// While others answer, only an address that was lacking is worth that. False when all stays
+    /// as it was.
     ///
     /// # Errors
     ///
     /// No address; nothing changes then.
-    pub(crate) fn renew(&mut self, renewed: Refreshed) -> Result<(), wanctl_probe::Error> {
-        let mut targets = renewed.targets;
-        targets.truncate(self.rounds.targets().len());
+    pub(crate) fn renew(
+        &mut self,
+        renewed: Refreshed,
+        silent: bool,
+    ) -> Result<bool, wanctl_probe::Error> {
+        let fresh = renewed.targets.get(self.places.clone()).unwrap_or_default();
+        let old = self.rounds.targets().iter();
+        let places = old.zip(fresh);
+        let found = places
+            .clone()
+            .any(|(old, new)| old.is_unspecified() && new.is_some());
+        if !silent && !found {
+            return Ok(false);
+        }
+        let targets = places.map(|(old, new)| new.unwrap_or(*old)).collect();
         self.rounds.retarget(targets)?;
         self.transport = renewed.transport;
         self.muted_until = None;
-        Ok(())
+        Ok(true)
     }
 
     /// The next round that is over.

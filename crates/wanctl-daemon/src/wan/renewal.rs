@@ -1,4 +1,5 @@
-//! New addresses and a new socket for a WAN whose reflectors have gone silent.
+//! New addresses and a new socket for a WAN whose reflectors have gone silent, or of which one has
+//! had no address so far.
 //!
 //! A redialled line has another interface index and often another address: a socket bound to the
 //! old ones never hears anything again, and a name may by now point elsewhere.
@@ -23,7 +24,7 @@ pub(crate) type Renewed = Result<Refreshed, WorldError>;
 
 type Attempt = Pin<Box<dyn Future<Output = Renewed> + Send>>;
 
-/// Makes attempts, one at a time, while nothing answers.
+/// Makes attempts, one at a time, while nothing answers or an address is lacking.
 #[derive(Default)]
 pub(crate) struct Renewal {
     port: Option<Arc<dyn Refresh>>,
@@ -39,7 +40,7 @@ impl Renewal {
         }
     }
 
-    /// Starts an attempt if one is due for a silence that began at `since`.
+    /// Starts an attempt if one is due for a trouble that began at `since`.
     pub(crate) fn begin(&mut self, now: Timestamp, since: Timestamp) {
         let Some(port) = &self.port else {
             return;

@@ -1,6 +1,7 @@
 //! Everything of one WAN that runs: the loop, the router task and the state keeper.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use wanctl_router::{BudgetConfig, WriteGuard};
 use wanctl_telemetry::WanSnapshot;
 use wanctl_types::WanName;
 
+use super::probing::place_of;
 use super::{Outputs, Probing, Silence, WanLoop};
 use crate::clock::Clock;
 use crate::ports::{Refresh, WanPorts};
@@ -33,8 +35,9 @@ pub struct WanTaskConfig {
     pub name: WanName,
     /// Probing.
     pub probe: ProbeConfig,
-    /// Addresses of the reflectors, in the order of `probe.reflectors`.
-    pub targets: Vec<IpAddr>,
+    /// Addresses of the reflectors, in the order of `probe.reflectors`; `None` for one that is not
+    /// known yet.
+    pub targets: Vec<Option<IpAddr>>,
     /// Budget for increases of the router's rates.
     pub budget: BudgetConfig,
     /// Seed of the probes' nonces.
@@ -42,14 +45,17 @@ pub struct WanTaskConfig {
 }
 
 impl WanTaskConfig {
-    /// Only the reflectors that the controller's aggregation looks at are worth probing.
-    pub(crate) fn probed(&self, controller: &ControllerConfig) -> usize {
-        let used = match controller.aggregation {
-            Aggregation::First => 1,
-            Aggregation::MedianOfThree if self.targets.len() < MEDIAN_REFLECTORS => 1,
-            Aggregation::MedianOfThree => MEDIAN_REFLECTORS,
-        };
-        used.min(self.targets.len())
+    /// Only the reflectors that the controller's aggregation looks at are worth probing: their
+    /// places. Where it looks at one alone, that is the first that is known.
+    pub(crate) fn probed(&self, controller: &ControllerConfig) -> Range<usize> {
+        let places = self.targets.len();
+        match controller.aggregation {
+            Aggregation::MedianOfThree if places >= MEDIAN_REFLECTORS => 0..MEDIAN_REFLECTORS,
+            Aggregation::First | Aggregation::MedianOfThree => {
+                let first = self.targets.iter().position(Option::is_some).unwrap_or(0);
+                first..places.min(first + 1)
+            }
+        }
     }
 }
 
@@ -181,19 +187,16 @@ fn probing(
     controller: &ControllerConfig,
     transport: Box<dyn Transport>,
 ) -> Result<Probing, wanctl_probe::Error> {
-    let mut targets = config.targets.clone();
-    targets.truncate(config.probed(controller));
+    let places = config.probed(controller);
+    let targets = config.targets.get(places.clone()).unwrap_or_default();
     let schedule = RoundsConfig {
         interval: config.probe.interval,
         timeout: config.probe.timeout,
         quorum: targets.len() / 2 + 1,
     };
+    let targets = targets.iter().copied().map(place_of).collect();
     let rounds = Rounds::new(schedule, targets, config.seed)?;
     let ticker = Ticker::new(clock.now(), config.probe.interval);
-    Ok(Probing::new(
-        transport,
-        rounds,
-        ticker,
-        &config.probe.reflectors,
-    ))
+    let hosts = &config.probe.reflectors;
+    Ok(Probing::new(transport, rounds, ticker, hosts, places))
 }

@@ -51,9 +51,13 @@ impl Flight {
         opened_at: Timestamp,
         requests: ArrayVec<EchoRequest, MAX_TARGETS>,
     ) -> Self {
-        let probe = |request| Probe {
+        let probe = |request: EchoRequest| Probe {
             request,
-            fate: Fate::Outstanding,
+            fate: if request.target.is_unspecified() {
+                Fate::Lost
+            } else {
+                Fate::Outstanding
+            },
         };
         Self {
             id,

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use wanctl_router::{Backend, Counters, Error, Limits, Outcome};
+use wanctl_router::{Backend, Counters, Error, Limits, Observed, Outcome};
 use wanctl_types::{Bps, Bytes, Direction, PerDirection};
 
 use crate::server::{Answer, Request, Server};
@@ -280,7 +280,7 @@ async fn a_refused_write_that_happened_all_the_same_counts() {
 async fn both_rates_are_observed_with_one_request() {
     let server = Server::start(obedient).await;
     let client = client(&server);
-    let rates = client.observe().await.unwrap();
+    let rates = client.observe().await.and_then(Observed::both).unwrap();
     assert_eq!(
         rates,
         PerDirection::new(Bps::from_mbps(500), Bps::from_mbps(20))
@@ -295,13 +295,26 @@ async fn both_rates_are_observed_with_one_request() {
 }
 
 #[tokio::test]
+async fn a_queue_that_is_missing_leaves_the_other_ones_rate_known() {
+    let server = Server::start(|_, _| Answer::ok(format!("[{}]", item("*A", "WAN-Up", "7")))).await;
+    let read = client(&server).observe().await.unwrap().directions;
+    assert_eq!(read.upload.unwrap(), Bps::new(7));
+    let error = read.download.unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_rate_that_cannot_be_read_shows_what_was_there() {
     let server = Server::start(|_, _| {
         let (down, up) = (item("*7", "WAN-Down", "fast"), item("*A", "WAN-Up", "1"));
         Answer::ok(format!("[{down},{up}]"))
     })
     .await;
-    let error = client(&server).observe().await.unwrap_err();
+    let error = client(&server)
+        .observe()
+        .await
+        .and_then(Observed::both)
+        .unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("\"WAN-Down\"") && text.contains("\"fast\""),

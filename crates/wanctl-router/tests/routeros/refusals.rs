@@ -1,13 +1,17 @@
 //! Statuses and bodies that are no success.
 
-use wanctl_router::{Backend, Error};
+use wanctl_router::{Backend, Error, Observed};
 
 use crate::client;
 use crate::server::{Answer, Server};
 
 async fn observe(answer: Answer) -> Error {
     let server = Server::start(move |_, _| answer.clone()).await;
-    client(&server).observe().await.unwrap_err()
+    client(&server)
+        .observe()
+        .await
+        .and_then(Observed::both)
+        .unwrap_err()
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The password never shows.
 
-use wanctl_router::{Backend, MangleRules, RouterOsRest};
+use wanctl_router::{Backend, MangleRules, Observed, RouterOsRest};
 use wanctl_types::{Bps, PerDirection};
 
 use crate::server::{Answer, Server};
@@ -51,7 +51,7 @@ async fn no_failure_shows_it() {
     ] {
         let server = Server::start(move |_, _| answer.clone()).await;
         let client = client(&server);
-        failures.push(client.observe().await.unwrap_err());
+        failures.push(client.observe().await.and_then(Observed::both).unwrap_err());
         failures.push(client.rule("steer").await.unwrap_err());
         let limits = PerDirection::new(Some(Bps::new(1)), Some(Bps::new(1)));
         let applied = client.apply(limits).await.directions;

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use wanctl_router::{Backend, Error, RouterOsRest, Scheme, TlsTrust};
+use wanctl_router::{Backend, Error, Observed, RouterOsRest, Scheme, TlsTrust};
 use wanctl_types::{Bps, PerDirection};
 
 use crate::config;
@@ -57,7 +57,11 @@ async fn observe(port: u16, trust: TlsTrust) -> Result<PerDirection<Bps>, Error>
     let mut config = config(port);
     config.scheme = Scheme::Https;
     config.trust = trust;
-    RouterOsRest::new(config).unwrap().observe().await
+    RouterOsRest::new(config)
+        .unwrap()
+        .observe()
+        .await
+        .and_then(Observed::both)
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use wanctl_router::{Backend, ConnectFailure, Error, RouterOsConfig, RouterOsRest};
+use wanctl_router::{Backend, ConnectFailure, Error, Observed, RouterOsConfig, RouterOsRest};
 use wanctl_types::{Bps, PerDirection};
 
 use crate::server::{Answer, Server};
@@ -22,6 +22,7 @@ async fn observe(config: RouterOsConfig) -> Error {
         .unwrap()
         .observe()
         .await
+        .and_then(Observed::both)
         .unwrap_err()
 }
 
@@ -55,7 +56,7 @@ async fn silence_is_a_timeout_for_readings_and_writes() {
     let mut config = config(server.port());
     config.timeout = Duration::from_millis(200);
     let client = RouterOsRest::new(config).unwrap();
-    let read = client.observe().await.unwrap_err();
+    let read = client.observe().await.and_then(Observed::both).unwrap_err();
     let written = client.apply(down(1)).await.directions.download.unwrap();
     for error in [read, written.unwrap_err()] {
         let Error::Timeout { limit, .. } = error else {
@@ -92,7 +93,11 @@ async fn broken_connections_are_lost_connections() {
         Answer::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n[{\".id"),
     ] {
         let server = Server::start(move |_, _| answer.clone()).await;
-        let error = client(&server).observe().await.unwrap_err();
+        let error = client(&server)
+            .observe()
+            .await
+            .and_then(Observed::both)
+            .unwrap_err();
         assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
         assert_eq!(server.lines().len(), 1, "nothing is sent twice");
     }
@@ -101,7 +106,11 @@ async fn broken_connections_are_lost_connections() {
 #[tokio::test]
 async fn what_is_not_http_is_a_protocol_error() {
     let server = Server::start(|_, _| Answer::raw("SSH-2.0-ROSSSH\r\n\r\n")).await;
-    let error = client(&server).observe().await.unwrap_err();
+    let error = client(&server)
+        .observe()
+        .await
+        .and_then(Observed::both)
+        .unwrap_err();
     assert!(matches!(error, Error::Protocol { .. }), "{error:?}");
 }
 
@@ -114,7 +123,14 @@ async fn a_chunked_answer_is_read_whole() {
         rest.len()
     );
     let server = Server::start(move |_, _| Answer::raw(&chunked)).await;
-    assert_eq!(client(&server).observe().await.unwrap(), rates());
+    assert_eq!(
+        client(&server)
+            .observe()
+            .await
+            .and_then(Observed::both)
+            .unwrap(),
+        rates()
+    );
 }
 
 #[tokio::test]
@@ -125,7 +141,11 @@ async fn an_endless_answer_is_cut_off() {
         Answer::Raw(bytes)
     })
     .await;
-    let error = client(&server).observe().await.unwrap_err();
+    let error = client(&server)
+        .observe()
+        .await
+        .and_then(Observed::both)
+        .unwrap_err();
     assert!(
         error.to_string().contains("longer than 4194304 bytes"),
         "{error}"
@@ -139,7 +159,7 @@ async fn a_connection_the_router_closed_is_replaced() {
     let mut answered = 0;
     for _ in 0..20 {
         // Whether the close is noticed before the next request is a race; both ends are honest.
-        match client.observe().await {
+        match client.observe().await.and_then(Observed::both) {
             Ok(observed) => {
                 assert_eq!(observed, rates());
                 answered += 1;
@@ -155,7 +175,10 @@ async fn a_kept_connection_is_used_again() {
     let server = Server::start(|_, _| Answer::ok(BOTH)).await;
     let client = client(&server);
     for _ in 0..5 {
-        assert_eq!(client.observe().await.unwrap(), rates());
+        assert_eq!(
+            client.observe().await.and_then(Observed::both).unwrap(),
+            rates()
+        );
     }
     let requests = server.requests();
     assert_eq!(requests.len(), 5);

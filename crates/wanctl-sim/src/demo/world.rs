@@ -27,7 +27,7 @@ impl DemoWorld {
 
 #[async_trait]
 impl World for DemoWorld {
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
         self.host.resolve(config).await
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wanctl_daemon::Clock;
 use wanctl_router::{
-    Applied, Backend, Capabilities, Counters, Error, Limits, Outcome, QueueCounters,
+    Applied, Backend, Capabilities, Counters, Error, Limits, Observed, Outcome, QueueCounters,
 };
 use wanctl_types::{Bps, Direction, PerDirection, Timestamp};
 
@@ -156,7 +156,7 @@ impl Backend for VirtualRouter {
         }
     }
 
-    async fn observe(&self) -> Result<PerDirection<Bps>, Error> {
+    async fn observe(&self) -> Result<Observed, Error> {
         let now = self.clock.now();
         self.device.with(|device| device.readings.push(now));
         let trouble = self.script.trouble(now);
@@ -164,10 +164,17 @@ impl Backend for VirtualRouter {
         if let Some(error) = trouble.and_then(|trouble| trouble.error(&Asked::Reading)) {
             return Err(error);
         }
-        Ok(self.device.with(|device| {
+        let limits = self.device.with(|device| {
             device.advance_to(self.clock.now());
             device.limits
-        }))
+        });
+        let read = |direction| {
+            let missing = trouble.and_then(|trouble| trouble.missing(direction));
+            missing.map_or(Ok(limits[direction]), Err)
+        };
+        Ok(Observed {
+            directions: PerDirection::from_fn(read),
+        })
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {

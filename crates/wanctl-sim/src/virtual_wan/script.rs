@@ -42,7 +42,7 @@ pub enum RouterTrouble {
     Unauthorized,
     /// The queues are not found.
     NotFound,
-    /// One queue is not found; the other takes its rates, and readings fail.
+    /// One queue is not found; the other takes its rates and can be read.
     Missing(Direction),
     /// Status 500.
     ServerError,
@@ -120,6 +120,14 @@ impl RouterTrouble {
         }
     }
 
+    /// What a reading says of this direction's queue if it is not there.
+    pub(super) fn missing(self, direction: Direction) -> Option<Error> {
+        (self == Self::Missing(direction)).then(|| Error::NotFound {
+            operation: Operation::ReadLimits,
+            what: format!("the {direction} queue"),
+        })
+    }
+
     /// What is answered instead of success.
     pub(super) fn error(self, asked: &Asked) -> Option<Error> {
         let operation = asked.operation();
@@ -132,7 +140,7 @@ impl RouterTrouble {
         let not_found = || rejected(404, "Not Found");
         Some(match (self, asked) {
             (Self::OkButNotApplied | Self::SlowReadings(_), _)
-            | (Self::AppliedButError, Asked::Reading) => return None,
+            | (Self::AppliedButError | Self::Missing(_), Asked::Reading) => return None,
             (Self::Missing(missing), Asked::Write(direction, _)) if missing != *direction => {
                 return None;
             }

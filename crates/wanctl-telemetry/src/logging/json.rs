@@ -5,11 +5,13 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::{LOST_LOGGER, LOST_TEXT};
 
 /// The keys that every line has.
 const OWN_KEYS: [&str; 4] = ["timestamp", "level", "logger", "message"];
@@ -54,6 +56,18 @@ where
         let text = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
         writeln!(writer, "{text}")
     }
+}
+
+/// The line that says how many were lost.
+pub(super) fn lost_lines(lost: u64) -> String {
+    let line = Line {
+        timestamp: now().unwrap_or_default(),
+        level: Level::WARN.as_str(),
+        logger: LOST_LOGGER,
+        message: LOST_TEXT.into(),
+        fields: Map::from_iter([("lines".to_owned(), lost.into())]),
+    };
+    serde_json::to_string(&line).map_or_else(|_| String::new(), |text| text + "\n")
 }
 
 fn span_fields<S>(context: &FmtContext<'_, S, JsonFields>) -> Map<String, Value>

@@ -2,7 +2,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use tracing::subscriber::with_default;
@@ -52,8 +52,9 @@ impl Bench {
     }
 
     fn run(&self, options: LogOptions, ansi: bool, filter: Option<&str>, body: impl FnOnce()) {
-        let (subscriber, _guard) = self.subscriber(options, ansi, filter).unwrap();
+        let (subscriber, guard) = self.subscriber(options, ansi, filter).unwrap();
         with_default(subscriber, body);
+        assert!(guard.flush(SOON));
     }
 
     fn subscriber(
@@ -62,9 +63,8 @@ impl Bench {
         ansi: bool,
         filter: Option<&str>,
     ) -> Result<(impl Subscriber + Send + Sync + use<>, LogGuard), Error> {
-        let captured = self.console.clone();
         let console = Console {
-            writer: move || captured.clone(),
+            sink: Box::new(self.console.clone()),
             ansi,
             filter: filter.map(str::to_owned),
         };
@@ -79,6 +79,9 @@ impl Bench {
         fs::read_to_string(self.config.debug_log.as_ref().unwrap()).ok()
     }
 }
+
+/// For a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(20);
 
 const PLAIN: LogOptions = LogOptions {
     debug: false,
@@ -225,6 +228,7 @@ fn reopening_follows_the_name_after_a_rotation() {
         guard.reopen().unwrap();
         tracing::info!("third");
     });
+    assert!(guard.flush(SOON));
     assert!(bench.main_log().contains("third"));
     assert!(!bench.main_log().contains("second"));
     let rotated = fs::read_to_string(path.with_extension("log.1")).unwrap();
@@ -237,8 +241,24 @@ fn lines_a_full_disk_refuses_are_counted() {
     bench.config.main_log = Some(PathBuf::from("/dev/full"));
     let (subscriber, guard) = bench.subscriber(PLAIN, false, None).unwrap();
     with_default(subscriber, speak);
+    assert!(guard.flush(SOON));
     assert_eq!(guard.lost_lines(), 1);
     assert!(bench.console.text().contains("zone changed"));
+}
+
+#[test]
+fn the_line_that_tells_of_lost_ones_is_like_all_others() {
+    let text = LogFormat::Text.notice()(7);
+    assert!(text.ends_with("lines=7\n"), "{text}");
+    assert!(
+        text.contains("Z  WARN wanctl_telemetry::logging: "),
+        "{text}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&LogFormat::Json.notice()(7)).unwrap();
+    assert_eq!(
+        (&json["level"], &json["lines"]),
+        (&"WARN".into(), &7.into())
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) fn snapshot() -> Snapshot {
         uptime: Duration::from_millis(3_725_250),
         published_at: NOW,
         clock_set: true,
+        log_lines_lost: 2,
         wans: vec![cable(), dsl()],
         history: Some(HistorySnapshot {
             committed: 74_400,
