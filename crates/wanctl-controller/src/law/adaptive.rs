@@ -43,6 +43,8 @@ const VOLATILE_MARGIN: f64 = 20.0;
 const LONGEST_STEP: f64 = 0.5;
 /// Nothing answers for so long: there is nothing to decide on, seconds.
 const SILENCE: f64 = 1.0;
+/// Nothing answers for so long although traffic goes on, seconds.
+const REST_AFTER: f64 = 5.0;
 
 /// See the chapter on this law in `docs/control.md`.
 #[derive(Clone, Debug)]
@@ -81,12 +83,14 @@ impl AdaptiveLaw {
                     estimate: learned.estimate.as_f64(),
                     volatility: learned.volatility.clamp(0.0, 1.0),
                     is_proven: true,
+                    plan,
                 },
                 Some(_) | None => Start {
                     rate: START_SHARE * plan,
                     estimate: START_SHARE * plan / HOLD_SHARE,
                     volatility: FIRST_VOLATILITY,
                     is_proven: false,
+                    plan,
                 },
             };
             Lane::new(
@@ -141,6 +145,9 @@ impl AdaptiveLaw {
         };
         let delay = self.path.observe(now, &observation.reflectors, setting);
         if delay.silent_for > SILENCE {
+            if delay.silent_for > REST_AFTER {
+                self.rest(now);
+            }
             return self.silent();
         }
         let sight = Sight {
@@ -152,6 +159,10 @@ impl AdaptiveLaw {
             least_slope: self.path.least_slope().max(self.own.slope()),
             idle: self.path.baseline().unwrap_or(0.0),
             is_shared: self.episodes.is_shared(),
+            actuation: f64::max(
+                self.lanes.download.actuation(),
+                self.lanes.upload.actuation(),
+            ),
         };
         self.decide(&sight, observation)
     }
@@ -306,6 +317,17 @@ impl AdaptiveLaw {
             load,
             directions,
         }
+    }
+
+    /// Where traffic goes on although nothing answers, a rate that was low for a moment only does
+    /// not stay.
+    fn rest(&mut self, now: f64) {
+        for direction in Direction::BOTH {
+            if self.meters[direction].is_known() && self.meters[direction].used() > LOADED {
+                self.lanes[direction].rest(now);
+            }
+        }
+        self.rates = self.lanes.as_ref().map(|lane| Bps::truncating(lane.rate()));
     }
 
     fn silent(&self) -> Decision {

@@ -29,9 +29,16 @@ const HOLD_MORE: f64 = 2.2;
 const DRAIN_TIME: f64 = 200.0;
 /// A drain never goes below this part of the estimate.
 const DRAIN_LEAST: f64 = 0.35;
-/// Time from an order to the first sign of it in the delay, without the round trip and the queue,
-/// seconds.
-const ACTUATION: f64 = 0.12;
+/// Time from one look at the line to the next, seconds.
+const LOOK: f64 = 0.04;
+/// Time from an order to its being in force before anything is known of it, its bounds, seconds,
+/// and the weight of a new observation.
+const ACTUATION: f64 = 0.08;
+const LEAST_ACTUATION: f64 = 0.03;
+const MOST_ACTUATION: f64 = 0.6;
+const ACTUATION_WEIGHT: f64 = 0.25;
+/// An order that lowers the rate to less than this part shows when it is in force.
+const VISIBLE: f64 = 0.92;
 /// A cut is new for so long, seconds.
 const JUST: f64 = 0.16;
 /// A download that may only get less because uploads delay its acknowledgements is not cut
@@ -43,6 +50,10 @@ const ANSWER: f64 = 0.05;
 const MOST_LAG: f64 = 300.0;
 /// A single cut never goes below this part of what is remembered of the estimate.
 const MOST_CUT: f64 = 0.1;
+/// While nothing is heard, of the estimate.
+const REST_SHARE: f64 = 0.9;
+/// Growth a second where nobody counts what is carried, up to the plan.
+const BLIND_GROWTH: f64 = 0.01;
 /// TEST, of the estimate.
 pub(super) const TEST_SHARE: f64 = 0.8;
 /// A search goes on while this part of the rate was used within the last two seconds.
@@ -85,6 +96,12 @@ pub(super) struct Lane {
     volatility: f64,
     /// Whether the estimate was ever seen to be true.
     is_proven: bool,
+    /// What the line was sold with, bit/s.
+    plan: f64,
+    /// Time from an order to its being in force, seconds.
+    actuation: f64,
+    /// When an order was given that is not yet seen to be in force, and the rate at which it is.
+    pending: Option<(f64, f64)>,
     /// When the estimate was last lowered, seconds.
     ordered_at: f64,
     /// The estimate that an acquittal took back, bit/s.
@@ -136,6 +153,8 @@ pub(super) struct Sight {
     pub(super) idle: f64,
     /// Whether both directions may have caused the delay.
     pub(super) is_shared: bool,
+    /// Time from an order to its being in force, seconds.
+    pub(super) actuation: f64,
 }
 
 /// What the law holds against a direction.
@@ -164,6 +183,9 @@ impl Lane {
             last_cut: start.estimate,
             volatility: start.volatility,
             is_proven: start.is_proven,
+            plan: start.plan,
+            actuation: ACTUATION,
+            pending: None,
             ordered_at: 0.0,
             taken_back: start.estimate,
             mode: Mode::Hold { since: 0.0 },
@@ -184,6 +206,10 @@ impl Lane {
 
     pub(super) const fn is_proven(&self) -> bool {
         self.is_proven
+    }
+
+    pub(super) const fn actuation(&self) -> f64 {
+        self.actuation
     }
 
     pub(super) const fn ordered_at(&self) -> f64 {
@@ -253,6 +279,7 @@ impl Lane {
             ) => self.drain(next_cut, restore, sight, meter, verdict),
         };
         self.rate = self.bounded(wanted, before, sight);
+        self.learn_actuation(before, sight.now, meter);
         cause
     }
 
@@ -270,6 +297,29 @@ impl Lane {
             until,
             rate: TEST_SHARE * carried,
         };
+    }
+
+    /// What leaves our shaper shows when an order is in force.
+    fn learn_actuation(&mut self, before: f64, now: f64, meter: &Meter) {
+        if let Some((since, rate)) = self.pending {
+            if let Some(at) = meter.newest_at().filter(|at| *at > since)
+                && meter.newest() <= rate
+            {
+                let seen = (at - since).clamp(LEAST_ACTUATION, MOST_ACTUATION);
+                self.actuation += ACTUATION_WEIGHT * (seen - self.actuation);
+                self.pending = None;
+            } else if now - since > 2.0 * MOST_ACTUATION {
+                self.pending = None;
+            }
+        } else if self.rate < VISIBLE * before && meter.is_bound() {
+            self.pending = Some((now, f64::midpoint(self.rate, before)));
+        }
+    }
+
+    /// Nothing is heard while the line goes on: a little below what it is known to carry.
+    pub(super) fn rest(&mut self, now: f64) {
+        self.mode = Mode::Hold { since: now };
+        self.rate = (REST_SHARE * self.estimate).clamp(self.floor, self.ceiling);
     }
 
     /// What is carried without a queue can be carried.
@@ -318,6 +368,9 @@ impl Lane {
             let left = long - held;
             return (Cause::Holding { left }, rate);
         }
+        if !meter.is_known() {
+            return self.hold_blindly(sight);
+        }
         if !meter.is_saturated() {
             return (Cause::NotFilled, rate);
         }
@@ -328,6 +381,16 @@ impl Lane {
             anchor: self.estimate,
         };
         (Cause::SearchBegins, self.rate)
+    }
+
+    /// Without counters nobody knows whether the line is filled: it goes back to the plan, slowly,
+    /// and never beyond.
+    fn hold_blindly(&mut self, sight: &Sight) -> (Cause, f64) {
+        if sight.delay.added < 0.5 * sight.threshold && self.estimate < self.plan {
+            self.estimate = (self.estimate * (1.0 + BLIND_GROWTH * sight.step)).min(self.plan);
+            return (Cause::Searching, HOLD_SHARE * self.estimate);
+        }
+        (Cause::NotFilled, HOLD_SHARE * self.estimate)
     }
 
     fn test(&mut self, until: f64, rate: f64, sight: &Sight) -> (Cause, f64) {
@@ -579,9 +642,10 @@ pub(super) struct Start {
     pub(super) estimate: f64,
     pub(super) volatility: f64,
     pub(super) is_proven: bool,
+    pub(super) plan: f64,
 }
 
 /// Time from an order to the first sign of it in the delay, seconds.
 pub(super) fn lag(sight: &Sight) -> f64 {
-    ACTUATION + (sight.idle + sight.delay.added.clamp(0.0, MOST_LAG)) / 1e3
+    LOOK + sight.actuation + (sight.idle + sight.delay.added.clamp(0.0, MOST_LAG)) / 1e3
 }

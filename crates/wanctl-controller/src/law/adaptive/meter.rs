@@ -93,6 +93,11 @@ impl Meter {
             .map_or(0.0, |reading| reading.delivered)
     }
 
+    /// When the newest reading was taken, seconds.
+    pub(super) fn newest_at(&self) -> Option<f64> {
+        self.readings.last().map(|reading| reading.at)
+    }
+
     /// Delivered over the last quarter of a second, bit/s.
     pub(super) fn delivered(&self) -> f64 {
         self.mean(SPAN).unwrap_or(0.0)

@@ -24,6 +24,8 @@ const OVERDUE: f64 = 25.0;
 const NOISE_TICKS: usize = 400;
 /// The part of them that is noise.
 const NOISE_PART: f64 = 0.98;
+/// The longest delays on an idle line, of that.
+const NOISE_TAIL: f64 = 1.4;
 /// Ticks from one look at the noise to the next.
 const NOISE_EVERY: u32 = 20;
 /// Fewest ticks that say anything about noise.
@@ -32,7 +34,7 @@ const NOISE_LEAST: usize = 40;
 const MARGIN: f64 = 2.0;
 /// Bounds of the threshold, ms.
 const LEAST_THRESHOLD: f64 = 3.0;
-const MOST_THRESHOLD: f64 = 15.0;
+const MOST_THRESHOLD: f64 = 25.0;
 /// The threshold before anything is learned, ms.
 const FIRST_THRESHOLD: f64 = 5.0;
 /// Least slope that is not noise, ms per ms.
@@ -277,7 +279,7 @@ impl Path {
         }
         self.until_look = NOISE_EVERY;
         if let Some(noise) = self.noise.quantile(NOISE_PART) {
-            self.threshold = (noise + MARGIN).clamp(LEAST_THRESHOLD, MOST_THRESHOLD);
+            self.threshold = (NOISE_TAIL * noise + MARGIN).clamp(LEAST_THRESHOLD, MOST_THRESHOLD);
         }
         if let Some(slope) = self.slopes.quantile(NOISE_PART) {
             self.least_slope = slope.max(LEAST_SLOPE);
