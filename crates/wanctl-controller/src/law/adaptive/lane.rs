@@ -50,6 +50,10 @@ const ANSWER: f64 = 0.05;
 const MOST_LAG: f64 = 300.0;
 /// A single cut never goes below this part of what is remembered of the estimate.
 const MOST_CUT: f64 = 0.1;
+/// A search is ahead of what has come into force by no more than this factor, and by so much more
+/// on a line that changes all the time.
+const LEAD: f64 = 1.12;
+const WILD_LEAD: f64 = 0.4;
 /// While nothing is heard, of the estimate.
 const REST_SHARE: f64 = 0.9;
 /// Growth a second where nobody counts what is carried, up to the plan.
@@ -423,6 +427,11 @@ impl Lane {
         let mut rate = self.rate * (1.0 + self.growth(ahead) * sight.step);
         if meter.is_known() && !meter.is_bound() {
             rate = rate.min((UNBOUND * meter.delivered()).max(HOLD_SHARE * self.estimate));
+        }
+        if meter.is_known() && meter.is_bound() {
+            // No further than what has come into force lets it.
+            let lead = LEAD + WILD_LEAD * self.wildness();
+            rate = rate.min(lead * meter.newest()).max(self.rate);
         }
         if rate > AHEAD * anchor {
             self.estimate = self.estimate.max(rate / AHEAD);
