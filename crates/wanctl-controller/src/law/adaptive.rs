@@ -33,8 +33,8 @@ const QUIET_FOR: f64 = 0.5;
 const QUIET_START: f64 = 2.0;
 /// Part of the rate above which a direction can be the cause of a queue.
 const LOADED: f64 = 0.3;
-/// Packets that a probe waits for in both of our shapers together.
-const OWN_PACKETS: f64 = 1.2;
+/// Up to this many thresholds a delay can be our own.
+const OBVIOUS: f64 = 3.0;
 /// A full packet, bits.
 const PACKET: f64 = 12_000.0;
 /// Share of the volatility above one half in the threshold, ms.
@@ -150,12 +150,13 @@ impl AdaptiveLaw {
             }
             return self.silent();
         }
+        let threshold = self.threshold(step);
         let sight = Sight {
             now,
             step,
             delay,
             standing: self.path.least_of(self.own.ticks(self.path.threshold())),
-            threshold: self.threshold(),
+            threshold,
             least_slope: self.path.least_slope().max(self.own.slope()),
             idle: self.path.baseline().unwrap_or(0.0),
             is_shared: self.episodes.is_shared(),
@@ -278,13 +279,21 @@ impl AdaptiveLaw {
     /// A probe waits its turn among the flows of our own shapers. What is left of the delay while
     /// they hold the queue and the provider's must be empty is that.
     fn learn_own(&mut self, sight: &Sight) {
-        let mut bound = Direction::BOTH
-            .iter()
-            .filter(|d| self.meters[**d].is_bound())
-            .map(|d| &self.lanes[*d])
-            .peekable();
-        if bound.peek().is_some() && bound.all(|lane| lane.is_settled(sight)) {
+        let bound = || {
+            let bound = Direction::BOTH.iter().filter(|d| self.meters[**d].is_bound());
+            bound.map(|d| &self.lanes[*d])
+        };
+        if bound().next().is_none() {
+            return;
+        }
+        if bound().all(|lane| lane.is_settled(sight)) {
             self.own.observe(sight.delay.added, sight.delay.slope);
+        }
+        let is_below = bound().any(Lane::is_surely_below)
+            && bound().all(|lane| lane.is_surely_below() || lane.is_settled(sight));
+        if is_below && sight.delay.added < OBVIOUS * sight.threshold {
+            self.own
+                .observe_below(sight.standing / self.packet_time());
         }
     }
 
@@ -365,9 +374,9 @@ impl AdaptiveLaw {
     }
 
     /// What our own shapers add to a round trip is no queue at the provider.
-    fn threshold(&self) -> f64 {
+    fn threshold(&mut self, step: f64) -> f64 {
         let path = self.path.threshold();
-        let own = OWN_PACKETS * self.packet_time();
+        let own = self.own.packets(step) * self.packet_time();
         let volatility = Direction::BOTH
             .iter()
             .filter(|d| self.meters[**d].used() > 0.5)

@@ -41,6 +41,12 @@ const ACTUATION_WEIGHT: f64 = 0.25;
 const VISIBLE: f64 = 0.92;
 /// A cut is new for so long, seconds.
 const JUST: f64 = 0.16;
+/// Below this part of what was carried without a queue there is none; how fast that is forgotten,
+/// a second, on a line that changes all the time.
+const SURE: f64 = 0.93;
+const FORGET: f64 = 0.05;
+/// Up to this volatility a line may be taken to be what it was a moment ago.
+const ORDERLY: f64 = 0.4;
 /// A download that may only get less because uploads delay its acknowledgements is not cut
 /// further than this.
 const SHARED_CUT: f64 = 0.88;
@@ -100,6 +106,8 @@ pub(super) struct Lane {
     volatility: f64,
     /// Whether the estimate was ever seen to be true.
     is_proven: bool,
+    /// The most that was lately carried without a queue, bit/s.
+    carried: f64,
     /// What the line was sold with, bit/s.
     plan: f64,
     /// Time from an order to its being in force, seconds.
@@ -187,6 +195,7 @@ impl Lane {
             last_cut: start.estimate,
             volatility: start.volatility,
             is_proven: start.is_proven,
+            carried: 0.0,
             plan: start.plan,
             actuation: ACTUATION,
             pending: None,
@@ -240,6 +249,13 @@ impl Lane {
     /// Whether it was cut within the last ticks.
     pub(super) fn was_just_cut(&self, now: f64) -> bool {
         matches!(self.mode, Mode::Drain { since, .. } if now - since < JUST)
+    }
+
+    /// Whether it holds a rate well below what it lately carried without a queue.
+    pub(super) fn is_surely_below(&self) -> bool {
+        matches!(self.mode, Mode::Hold { .. })
+            && self.rate < SURE * self.carried
+            && self.volatility < ORDERLY
     }
 
     /// Whether it searches at a rate at which it may have found the end.
@@ -328,6 +344,7 @@ impl Lane {
 
     /// What is carried without a queue can be carried.
     fn learn_proven(&mut self, sight: &Sight, meter: &Meter) {
+        self.carried *= 1.0 - FORGET * (0.2 + self.volatility) * sight.step;
         let is_clean = sight.delay.added < 0.5 * sight.threshold
             && sight.delay.before < 0.5 * sight.threshold
             && sight.delay.slope <= sight.least_slope;
@@ -335,6 +352,7 @@ impl Lane {
             let proven = meter.delivered().min(self.rate);
             self.estimate = self.estimate.max(proven);
             self.is_proven |= proven > 0.9 * self.estimate;
+            self.carried = self.carried.max(proven);
         }
     }
 

@@ -11,6 +11,13 @@ const EVERY: u32 = 10;
 /// The parts of the delays between which most lie.
 const LOW: f64 = 0.1;
 const HIGH: f64 = 0.9;
+/// The part of the waits that is to be expected.
+const LEVEL: f64 = 0.85;
+/// Fewest and most packets that a probe is expected to wait for in both shapers together.
+const LEAST_PACKETS: f64 = 1.2;
+const MOST_PACKETS: f64 = 12.0;
+/// What is not seen again is forgotten in this time, seconds.
+const FORGOTTEN: f64 = 60.0;
 /// Fewest and most ticks that a delay must last to be a queue.
 const FEWEST: f64 = 2.0;
 const MOST: f64 = 8.0;
@@ -20,6 +27,8 @@ const MOST: f64 = 8.0;
 pub(super) struct OwnDelay {
     delays: Window<TICKS>,
     slopes: Window<TICKS>,
+    packets: Window<TICKS>,
+    level: f64,
     until_look: u32,
     spread: f64,
     slope: f64,
@@ -38,6 +47,21 @@ impl OwnDelay {
         let delays = self.delays.quantile(HIGH).zip(self.delays.quantile(LOW));
         self.spread = delays.map_or(0.0, |(high, low)| high - low);
         self.slope = self.slopes.quantile(HIGH).unwrap_or(0.0);
+    }
+
+    /// Takes a tick at rates well below what was carried without a queue: whatever is waited for is
+    /// ours. `packets` is the wait in packets.
+    pub(super) fn observe_below(&mut self, packets: f64) {
+        self.packets.push(packets);
+        if self.packets.len() >= LEAST_TICKS {
+            self.level = self.packets.quantile(LEVEL).unwrap_or(0.0);
+        }
+    }
+
+    /// How many packets a probe must be expected to wait for. Forgotten in a minute.
+    pub(super) fn packets(&mut self, step: f64) -> f64 {
+        self.level *= 1.0 - step / FORGOTTEN;
+        self.level.clamp(LEAST_PACKETS, MOST_PACKETS)
     }
 
     /// For how many ticks a delay must last to be a queue, where `path` ms are the path's own
