@@ -160,6 +160,7 @@ impl AdaptiveLaw {
             least_slope: self.path.least_slope().max(self.own.slope()),
             idle: self.path.baseline().unwrap_or(0.0),
             is_shared: self.episodes.is_shared(),
+            is_filled_both_ways: Direction::BOTH.iter().all(|d| self.meters[*d].is_saturated()),
             actuation: f64::max(
                 self.lanes.download.actuation(),
                 self.lanes.upload.actuation(),

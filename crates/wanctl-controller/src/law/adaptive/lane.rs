@@ -25,6 +25,10 @@ const HOLD_SHARE: f64 = 0.97;
 /// that never does.
 const HOLD_LEAST: f64 = 0.1;
 const HOLD_MORE: f64 = 2.2;
+/// Where both directions are filled each looks for more less often, so that together they do it no
+/// more often than one alone.
+const SHARED_HOLD: f64 = 2.0;
+const CALM: f64 = 0.35;
 /// Time in which a drain empties the queue, ms.
 const DRAIN_TIME: f64 = 200.0;
 /// A drain never goes below this part of the estimate.
@@ -167,6 +171,8 @@ pub(super) struct Sight {
     pub(super) is_shared: bool,
     /// Time from an order to its being in force, seconds.
     pub(super) actuation: f64,
+    /// Whether both directions are filled.
+    pub(super) is_filled_both_ways: bool,
 }
 
 /// What the law holds against a direction.
@@ -382,9 +388,18 @@ impl Lane {
         wanted.min(most).clamp(self.floor, self.ceiling)
     }
 
-    fn hold(&mut self, since: f64, sight: &Sight, meter: &Meter, is_free: bool) -> (Cause, f64) {
+    fn hold(
+        &mut self,
+        since: f64,
+        sight: &Sight,
+        meter: &Meter,
+        is_free: bool,
+    ) -> (Cause, f64) {
+        let is_alone = !sight.is_filled_both_ways;
         let rate = HOLD_SHARE * self.estimate;
-        let long = HOLD_LEAST + HOLD_MORE * (1.0 - self.volatility);
+        let calm = (1.0 - self.volatility / CALM).max(0.0);
+        let shared = if is_alone { 1.0 } else { 1.0 + SHARED_HOLD * calm };
+        let long = HOLD_LEAST + HOLD_MORE * shared * (1.0 - self.volatility);
         let held = sight.now - since;
         if held < long {
             let left = long - held;
