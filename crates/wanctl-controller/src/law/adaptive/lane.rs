@@ -23,7 +23,7 @@ use super::reason::Cause;
 const HOLD_SHARE: f64 = 0.97;
 /// How long HOLD lasts on a line that changes all the time, seconds, and how much longer on one
 /// that never does.
-const HOLD_LEAST: f64 = 0.1;
+const HOLD_LEAST: f64 = 0.05;
 const HOLD_MORE: f64 = 2.2;
 /// Where both directions are filled each looks for more less often, so that together they do it no
 /// more often than one alone.
