@@ -1,4 +1,5 @@
 //! `wanctl bench control` as a program.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};
