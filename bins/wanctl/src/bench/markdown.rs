@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use wanctl_sim::bench::metrics::Metric;
@@ -151,7 +152,7 @@ fn events(report: &Report) -> String {
         let at = subject
             .events
             .get(usize::from(number) - 1)
-            .map_or(0.0, |event| event.as_secs_f64());
+            .map_or(0.0, Duration::as_secs_f64);
         let name = format!("{} at {at:.0} s", subject.name);
         let cells = laws.iter().map(|law| {
             let cell = first_cell(report, &subject.name, law);
@@ -169,7 +170,7 @@ fn events(report: &Report) -> String {
     let heads: Vec<_> = laws.iter().map(|law| format!("`{law}`")).collect();
     format!(
         "A fall: seconds until the delay stays below 30 ms. A rise: seconds until the rate is 90 % of the \
-         capacity, and the most delay within 10 s. Else: seconds until rates stay at 90 % of before, and the \
+         capacity, and the most delay within 10 s. Else: seconds until rates stay at 90 % of before for 5 s, and the \
          longest time below 70 %. 20 s is the end of the look.\n\n{}{text}",
         head("event", &heads)
     )

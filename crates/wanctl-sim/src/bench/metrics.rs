@@ -19,7 +19,7 @@
 //! | `reach-N` | capacity rose in event N: seconds until the rate first was 90 % of it |
 //! | `overshoot-N` | most delay within 10 s after that, ms |
 //! | `dip-N` | capacity stayed in event N: longest time that a rate was below 0.70 of what it was before, seconds |
-//! | `recovery-N` | seconds after which the rates, each averaged over a second, stayed above 0.90 of what they were before |
+//! | `recovery-N` | seconds after which the rates, each averaged over a second, stayed above 0.90 of what they were before for 5 s |
 //!
 //! Nothing before the warm-up counts. *Dead time* is a bin in which a direction's capacity is below
 //! 2 % of its mean: no law can do anything about it. Packets of the sparse flow that were under
@@ -162,6 +162,22 @@ impl Metric {
             | Self::Overshoot(_)
             | Self::Dip(_)
             | Self::Recovery(_) => Better::Lower,
+        }
+    }
+
+    /// The number of the event that it belongs to.
+    #[must_use]
+    pub const fn event(self) -> Option<u8> {
+        if let Self::Settle(event)
+        | Self::Area(event)
+        | Self::Reach(event)
+        | Self::Overshoot(event)
+        | Self::Dip(event)
+        | Self::Recovery(event) = self
+        {
+            Some(event)
+        } else {
+            None
         }
     }
 
