@@ -36,7 +36,9 @@ const NO_TEST_FOR: f64 = 5.0;
 const TAKES_PART: f64 = 0.3;
 /// Up to this part of a download, what goes up are its acknowledgements: 66 bytes for every
 /// second packet, and some.
-const ACKNOWLEDGED: f64 = 0.06;
+const ACKNOWLEDGED: f64 = 0.03;
+/// Less than this fills no line, bit/s: probes, answers, a call.
+const BACKGROUND: f64 = 200e3;
 /// A path never grows by more than this at once while there is load, ms.
 const MOST_LONGER: f64 = 60.0;
 
@@ -160,11 +162,14 @@ impl Episodes {
         let mut busy = meters.as_ref().map(Meter::is_busy);
         busy.download |= meters.download.is_level();
         busy.upload |= meters.upload.is_level();
+        let answers_only = PerDirection::from_fn(|direction| {
+            let meter = &meters[direction];
+            let answers = ACKNOWLEDGED * meters[other(direction)].most_over(1.25);
+            let answers = answers.max(BACKGROUND);
+            !meter.is_bound() && meter.delivered() < answers
+        });
         for direction in Direction::BOTH {
-            let answers = ACKNOWLEDGED * meters[other(direction)].delivered();
-            if !meters[direction].is_bound() && meters[direction].delivered() < answers {
-                busy[direction] = false;
-            }
+            busy[direction] &= !answers_only[direction];
         }
         let known = Direction::BOTH.iter().all(|d| meters[*d].is_known());
         if !known {
@@ -176,7 +181,10 @@ impl Episodes {
             (true, false) => Self::of_one(Direction::Download, &episode, sight, meters, lanes),
             (false, true) => Self::of_one(Direction::Upload, &episode, sight, meters, lanes),
             (false, false) => {
-                let used = meters.as_ref().map(Meter::used);
+                let used = PerDirection::from_fn(|direction| {
+                    let meter: &Meter = &meters[direction];
+                    if answers_only[direction] { 0.0 } else { meter.used() }
+                });
                 let direction = if used.download >= used.upload {
                     Direction::Download
                 } else {
