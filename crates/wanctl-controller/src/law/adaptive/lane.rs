@@ -27,8 +27,10 @@ const HOLD_LEAST: f64 = 0.05;
 const HOLD_MORE: f64 = 2.2;
 /// Where both directions are filled each looks for more less often, so that together they do it no
 /// more often than one alone.
-const SHARED_HOLD: f64 = 2.0;
+const SHARED_HOLD: f64 = 3.5;
 const CALM: f64 = 0.35;
+/// Their searches go so much slower: each has the noise of both to tell its own queue from.
+const CAREFUL: f64 = 0.6;
 /// Time in which a drain empties the queue, ms.
 const DRAIN_TIME: f64 = 200.0;
 /// A drain never goes below this part of the estimate.
@@ -457,7 +459,9 @@ impl Lane {
             return (Cause::DelayRises, self.rate);
         }
         let ahead = self.rate / anchor;
-        let mut rate = self.rate * (1.0 + self.growth(ahead) * sight.step);
+        let careful = if sight.is_filled_both_ways { CAREFUL } else { 1.0 };
+        let growth = careful * self.growth(ahead);
+        let mut rate = self.rate * (1.0 + growth * sight.step);
         if meter.is_known() && !meter.is_bound() {
             rate = rate.min((UNBOUND * meter.delivered()).max(HOLD_SHARE * self.estimate));
         }
