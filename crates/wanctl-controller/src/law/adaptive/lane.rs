@@ -24,7 +24,7 @@ const HOLD_SHARE: f64 = 0.97;
 /// How long HOLD lasts on a line that changes all the time, seconds, and how much longer on one
 /// that never does.
 const HOLD_LEAST: f64 = 0.05;
-const HOLD_MORE: f64 = 2.2;
+const HOLD_MORE: f64 = 2.0;
 /// Where both directions are filled each looks for more less often, so that together they do it no
 /// more often than one alone.
 const SHARED_HOLD: f64 = 3.5;
@@ -62,6 +62,15 @@ const ANSWER: f64 = 0.05;
 const MOST_LAG: f64 = 300.0;
 /// A single cut never goes below this part of what is remembered of the estimate.
 const MOST_CUT: f64 = 0.1;
+/// Growth of the rate a second: far below what is known and far beyond it, on the way to it, and
+/// past it, where it is slow between these parts of the estimate and ever faster after them.
+const FAST: f64 = 1.4;
+const WILD_FAST: f64 = 2.6;
+const APPROACH: f64 = 0.15;
+const SLOW: f64 = 0.03;
+const NEAR: f64 = 0.985;
+const BEYOND: f64 = 1.025;
+const ACCELERATION: f64 = 14.0;
 /// A search is ahead of what has come into force by no more than this factor, and by so much more
 /// on a line that changes all the time.
 const LEAD: f64 = 1.12;
@@ -480,15 +489,17 @@ impl Lane {
     /// Growth a second, of the rate.
     fn growth(&self, ahead: f64) -> f64 {
         let far_below = self.volatility > 0.35 && self.rate < 0.85 * self.memory;
-        let fast = 1.0 + 3.0 * self.wildness();
+        let fast = FAST + WILD_FAST * self.wildness();
         if ahead < 0.95 || far_below {
             return fast;
         }
-        let slow = 0.04 + 0.4 * self.volatility + 0.6 * self.wildness();
-        if ahead < 1.04 {
+        let slow = SLOW + 0.4 * self.volatility + 0.6 * self.wildness();
+        if ahead < NEAR {
+            slow.max(APPROACH)
+        } else if ahead < BEYOND {
             slow
         } else {
-            (slow + 8.0 * (ahead - 1.04)).min(fast)
+            (slow + ACCELERATION * (ahead - BEYOND)).min(fast)
         }
     }
 
