@@ -71,6 +71,10 @@ const SLOW: f64 = 0.03;
 const NEAR: f64 = 0.985;
 const BEYOND: f64 = 1.025;
 const ACCELERATION: f64 = 14.0;
+/// A search ends at this part of the threshold where the line is calm, and at so much more of it
+/// where it is not.
+const BEGINS: f64 = 0.4;
+const WILD_BEGINS: f64 = 0.12;
 /// A search is ahead of what has come into force by no more than this factor, and by so much more
 /// on a line that changes all the time.
 const LEAD: f64 = 1.12;
@@ -408,9 +412,13 @@ impl Lane {
     ) -> (Cause, f64) {
         let is_alone = !sight.is_filled_both_ways;
         let rate = HOLD_SHARE * self.estimate;
-        let calm = (1.0 - self.volatility / CALM).max(0.0);
-        let shared = if is_alone { 1.0 } else { 1.0 + SHARED_HOLD * calm };
-        let long = HOLD_LEAST + HOLD_MORE * shared * (1.0 - self.volatility);
+        let shared = if is_alone {
+            1.0
+        } else {
+            1.0 + SHARED_HOLD * self.calm()
+        };
+        let steady = (1.0 - self.volatility) * (1.0 - 0.4 * self.volatility);
+        let long = HOLD_LEAST + HOLD_MORE * shared * steady;
         let held = sight.now - since;
         if held < long {
             let left = long - held;
@@ -451,8 +459,9 @@ impl Lane {
 
     fn search(&mut self, anchor: f64, sight: &Sight, meter: &Meter) -> (Cause, f64) {
         let delay = &sight.delay;
-        let queue_begins = sight.standing > 0.5 * sight.threshold
-            && delay.added > 0.6 * sight.threshold
+        let part = BEGINS + WILD_BEGINS * (1.0 - self.calm());
+        let queue_begins = sight.standing > part * sight.threshold
+            && delay.added > (part + 0.1) * sight.threshold
             && delay.slope > sight.least_slope;
         if queue_begins && self.is_near_the_end() && meter.is_busy() {
             return self.cut(sight, meter);
@@ -501,6 +510,11 @@ impl Lane {
         } else {
             (slow + ACCELERATION * (ahead - BEYOND)).min(fast)
         }
+    }
+
+    /// How close to a line that never changes this one is, 0 to 1.
+    fn calm(&self) -> f64 {
+        (1.0 - self.volatility / CALM).max(0.0)
     }
 
     /// How far beyond an ordinary line this one is, 0 to 1.
