@@ -73,8 +73,8 @@ const BEYOND: f64 = 1.025;
 const ACCELERATION: f64 = 14.0;
 /// A search ends at this part of the threshold where the line is calm, and at so much more of it
 /// where it is not.
-const BEGINS: f64 = 0.4;
-const WILD_BEGINS: f64 = 0.12;
+const BEGINS: f64 = 0.35;
+const WILD_BEGINS: f64 = 0.17;
 /// A search is ahead of what has come into force by no more than this factor, and by so much more
 /// on a line that changes all the time.
 const LEAD: f64 = 1.12;
