@@ -1,5 +1,7 @@
 //! What survives a restart, and how far a stored state is believed.
 
+mod learned;
+
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -46,7 +48,7 @@ pub struct LearnedCapacity {
 }
 
 impl ControllerState {
-    /// Longest smoothed RTT that a stored state is believed: longer than any probe waits.
+    /// Longest RTT that a stored state is believed: longer than any probe waits.
     pub const MAX_LOAD: Millis = Millis::saturating(10_000.0);
     /// Most steps a streak of a stored state is believed: a year of steps every 50 ms.
     pub const MAX_STREAK: u32 = 365 * 24 * 3_600 * 20;
@@ -73,6 +75,10 @@ impl ControllerState {
     /// bounds, except that the configured start value is believed even outside of them. A load RTT
     /// that is not above zero, or above [`MAX_LOAD`](Self::MAX_LOAD), is replaced by the baseline.
     /// Counters stop at [`MAX_STREAK`](Self::MAX_STREAK).
+    ///
+    /// What the adaptive law has learned is brought into reach: an estimate between the red floor
+    /// and twice the ceiling, a volatility between 0 and 1. Noise and idle RTTs that cannot have
+    /// been measured are forgotten.
     #[must_use]
     pub fn validated(self, config: &ControllerConfig) -> (Self, Vec<Correction>) {
         let mut corrections = Vec::new();
@@ -89,7 +95,9 @@ impl ControllerState {
             load,
             previous_load,
             outage_cycles,
-            adaptive: self.adaptive,
+            adaptive: self
+                .adaptive
+                .map(|learned| learned.believed(config, &mut note)),
         };
         (state, corrections)
     }
@@ -187,6 +195,36 @@ pub enum Correction {
         /// What is used.
         used: u32,
     },
+    /// An estimate of the capacity that the limits put out of reach was brought to the nearer one.
+    Estimate {
+        /// Of which direction.
+        direction: Direction,
+        /// What was stored.
+        found: Bps,
+        /// What is used.
+        used: Bps,
+    },
+    /// A volatility outside 0 to 1 was brought to the nearer one; one that is no number is 0.
+    Volatility {
+        /// Of which direction.
+        direction: Direction,
+        /// What was stored.
+        found: f64,
+        /// What is used.
+        used: f64,
+    },
+    /// Noise that no line has was forgotten.
+    Noise {
+        /// What was stored.
+        found: Millis,
+    },
+    /// The idle RTT of a reflector that cannot have been measured was forgotten.
+    ReflectorBaseline {
+        /// Its place in the list of reflectors, from 0.
+        reflector: usize,
+        /// What was stored.
+        found: Millis,
+    },
 }
 
 impl fmt::Display for Correction {
@@ -223,6 +261,32 @@ impl fmt::Display for Correction {
             } => write!(
                 f,
                 "stored {counter} of {found} is higher than it can be; using {used}"
+            ),
+            Self::Estimate {
+                direction,
+                found,
+                used,
+            } => write!(
+                f,
+                "stored {direction} capacity {found} is out of reach of the limits; using {used}"
+            ),
+            Self::Volatility {
+                direction,
+                found,
+                used,
+            } => write!(
+                f,
+                "stored {direction} volatility {found} is not between 0 and 1; using {used}"
+            ),
+            Self::Noise { found } => write!(
+                f,
+                "stored noise {found} cannot have been measured; it is learned anew"
+            ),
+            Self::ReflectorBaseline { reflector, found } => write!(
+                f,
+                "stored idle RTT {found} of reflector {} cannot have been measured; it is learned \
+                 anew",
+                reflector + 1
             ),
         }
     }
