@@ -70,7 +70,7 @@ fn null_is_the_same_as_missing() {
 
 /// Whether a value just inside a bound must load, or breaks a rule between keys.
 fn stands_alone(path: &str) -> bool {
-    !["ceiling", "floor", "bloat_ms", "rtt_bounds"]
+    !["ceiling", "floor", "plan", "bloat_ms", "rtt_bounds"]
         .iter()
         .any(|word| path.contains(word))
 }

@@ -1,4 +1,4 @@
-//! The chart of both runs as an SVG file.
+//! The chart of all runs as an SVG file.
 
 use std::path::Path;
 
@@ -9,9 +9,10 @@ use wanctl_sim::DemoSample;
 
 use super::report::Report;
 
-const SIZE: (u32, u32) = (960, 620);
+const SIZE: (u32, u32) = (960, 900);
 const WITHOUT: RGBColor = RGBColor(0xc4, 0x4e, 0x3c);
-const WITH: RGBColor = RGBColor(0x2a, 0x7f, 0x62);
+const REFERENCE: RGBColor = RGBColor(0xd0, 0x94, 0x2a);
+const ADAPTIVE: RGBColor = RGBColor(0x2a, 0x7f, 0x62);
 const CAPACITY: RGBColor = RGBColor(0x9a, 0x9a, 0x9a);
 const LIMIT: RGBColor = RGBColor(0x2b, 0x5c, 0x9e);
 
@@ -25,7 +26,7 @@ struct Series {
     points: Vec<Point>,
 }
 
-/// Draws round-trip time and download rate of both runs.
+/// Draws the round-trip time of all runs, and the download rates under either law.
 pub(crate) fn write_svg(report: &Report, path: &Path) -> anyhow::Result<()> {
     draw(report, path)
         .map_err(|error| anyhow!("cannot write the chart {}: {error}", path.display()))
@@ -34,34 +35,55 @@ pub(crate) fn write_svg(report: &Report, path: &Path) -> anyhow::Result<()> {
 fn draw(report: &Report, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let (upper, lower) = root.split_vertically(SIZE.1 / 2);
-    let (without, with) = (&report.without.samples, &report.with.samples);
+    let (upper, rest) = root.split_vertically(SIZE.1 / 3);
+    let (middle, lower) = rest.split_vertically(SIZE.1 / 3);
+    let (without, reference) = (&report.without.samples, &report.with.samples);
+    let adaptive = &report.adaptive.samples;
     let delay = |sample: &DemoSample| sample.rtt_ms.get();
     panel(
         &upper,
         "Round-trip time, ms",
         &[
             series("limits fixed at the ceiling", WITHOUT, without, delay),
-            series("controlled by wanctld", WITH, with, delay),
+            series("reference law", REFERENCE, reference, delay),
+            series("adaptive law", ADAPTIVE, adaptive, delay),
         ],
     )?;
+    download(
+        &middle,
+        "Download, Mbit/s, reference law",
+        REFERENCE,
+        reference,
+    )?;
+    download(&lower, "Download, Mbit/s, adaptive law", ADAPTIVE, adaptive)?;
+    root.present()?;
+    Ok(())
+}
+
+fn download<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    title: &str,
+    color: RGBColor,
+    samples: &[DemoSample],
+) -> Result<(), Box<dyn std::error::Error>>
+where
+    B::ErrorType: 'static,
+{
     panel(
-        &lower,
-        "Download, Mbit/s, controlled",
+        area,
+        title,
         &[
-            series("capacity of the line", CAPACITY, with, |s| {
+            series("capacity of the line", CAPACITY, samples, |s| {
                 s.capacity_bps.download.as_mbps()
             }),
-            series("limit on the router", LIMIT, with, |s| {
+            series("limit on the router", LIMIT, samples, |s| {
                 s.limit_bps.download.as_mbps()
             }),
-            series("delivered", WITH, with, |s| {
+            series("delivered", color, samples, |s| {
                 s.delivered_bps.download.as_mbps()
             }),
         ],
-    )?;
-    root.present()?;
-    Ok(())
+    )
 }
 
 fn series(

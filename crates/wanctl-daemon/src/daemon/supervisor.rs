@@ -116,6 +116,10 @@ impl Supervisor {
             transport: self.world.transport(&config.probe, &targets)?,
             reserve: self.world.reserve(&config.probe),
             backend: self.world.backend(&config.router)?,
+            counters: match config.controller.law.looks_at_load() {
+                true => Some(self.world.backend(&config.router)?),
+                false => None,
+            },
             history: self
                 .history
                 .clone()
@@ -131,6 +135,7 @@ impl Supervisor {
             probe: config.probe.clone(),
             targets,
             budget: config.budget,
+            counter_interval: config.counter_interval,
             seed: self.seed.unwrap_or_else(random_seed),
         };
         info!(wan = %config.name, reflectors = ?task.targets, "starting");
@@ -166,7 +171,13 @@ impl Supervisor {
                 "continuing from the stored state"
             );
         } else {
-            info!(%wan, %file, "no stored state; starting at the ceilings");
+            info!(
+                %wan,
+                %file,
+                download = %state.queues.download.rate,
+                upload = %state.queues.upload.rate,
+                "no stored state; starting without one"
+            );
         }
         Ok(restored.controller)
     }

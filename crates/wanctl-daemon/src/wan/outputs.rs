@@ -8,7 +8,8 @@ use wanctl_controller::{Controller, ControllerState, Decision, Observation, Outc
 use wanctl_router::{Failure, Reachability};
 use wanctl_storage::{CycleRecord, ReasonText, Recorded};
 use wanctl_telemetry::{
-    CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot, RouterState, WanSnapshot,
+    CountersState, CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot,
+    RouterState, WanSnapshot,
 };
 use wanctl_types::{Bps, Direction, PerDirection, Timestamp, WanName};
 
@@ -32,6 +33,8 @@ pub(crate) struct Outputs {
     pub(crate) snapshot: watch::Sender<WanSnapshot>,
     pub(crate) history: Option<Box<dyn History>>,
     pub(crate) tape: Option<Tape>,
+    /// Whether the router's counters are read.
+    pub(crate) counters_state: CountersState,
     journal: Journal,
     counters: CycleCounters,
     consecutive_failures: u32,
@@ -54,6 +57,7 @@ impl Outputs {
             snapshot,
             history: None,
             tape: None,
+            counters_state: CountersState::Off,
             journal: Journal::default(),
             counters: CycleCounters::default(),
             consecutive_failures: 0,
@@ -234,6 +238,7 @@ impl Outputs {
             }
             refresh_reflectors(&mut snapshot.reflectors, probing.reflectors());
             refresh_router(&mut snapshot.router, &router);
+            snapshot.router.counters = self.counters_state;
             snapshot.cycle_duration = clock.now().saturating_since(now);
             snapshot.cycle_p99 = self.work_p99;
         });
