@@ -221,6 +221,9 @@ impl WanLoop {
         {
             let mut observation = self.probing.observe_tick(now);
             observation.reachability = reachability;
+            if self.outputs.is_router_lost() {
+                forget_answers(&mut observation);
+            }
             self.observe_load(now, &mut observation);
             self.step(now, &observation);
         }
@@ -335,6 +338,15 @@ impl WanLoop {
     /// Offers the state once more, with what the router confirmed last.
     pub(crate) fn send_last_image(&self) {
         self.outputs.send_image(&self.clock, &self.controller);
+    }
+}
+
+/// A law that measures cannot learn from a line that it does not move: as long as its orders do not
+/// reach the router it shall see as little as in an outage, and hold still.
+fn forget_answers(observation: &mut Observation) {
+    for seen in &mut observation.reflectors {
+        (seen.rtt, seen.overdue, seen.one_way) = (None, None, None);
+        seen.age = Duration::ZERO;
     }
 }
 

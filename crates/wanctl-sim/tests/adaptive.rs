@@ -83,13 +83,17 @@ fn a_router_that_restarts_is_set_right_and_read_again() {
     wan.router = RouterScript::reboot(seconds(60)..seconds(90), rates);
     let report = run(&wan, busy(5..180), 180);
     assert_eq!(view(&report, 80).router.counters, CountersState::Lost);
-    let shown = view(&report, 110);
-    assert_eq!(shown.router.counters, CountersState::Read);
-    assert_eq!(
-        shown.directions.download.applied,
-        Some(shown.directions.download.intended)
+    // Nothing is learned while nothing that is ordered comes about.
+    let rate = |second| view(&report, second).directions.download.intended;
+    assert!(
+        rate(89).as_f64() < 1.1 * rate(59).as_f64(),
+        "{} {}",
+        rate(59),
+        rate(89)
     );
-    let stats = delay(&report, 120..180);
+    assert_eq!(view(&report, 100).router.counters, CountersState::Read);
+    assert!(rate(100) <= Bps::from_mbps(60), "{}", rate(100));
+    let stats = delay(&report, 100..180);
     assert!(stats.p95.get() < 35.0, "{stats:?}");
 }
 
@@ -135,7 +139,11 @@ fn a_restart_goes_on_from_what_was_learned() {
     let second = run(&again, busy(0..20), 20);
     let [fresh, restarted] = [&first, &second].map(|report| report.records[0].rates.download);
     assert_eq!(fresh, Bps::from_mbps(48), "four fifths of the plan");
-    assert_eq!(restarted, stored.queues.download.rate.truncate());
+    // It begins just below what it knows, wherever its search had got to.
+    assert!(
+        (restarted.as_mbps() / capacity - 1.0).abs() < 0.05,
+        "{restarted}"
+    );
     let stats = delay(&second, 1..20);
     assert!(stats.p95.get() < 35.0, "{stats:?}");
 }
@@ -169,17 +177,19 @@ fn a_quiet_line_is_neither_written_to_nor_stored_all_the_time() {
 #[test]
 fn two_runs_are_equal_and_a_recording_replays_bit_for_bit() {
     let wan = VirtualWan::adaptive_household(10).unwrap();
+    let mut link = busy(5..60);
+    link.loss = 0.02;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.jsonl");
     let recorder = TapeRecorder::create(&path).unwrap();
     let minute = seconds(60);
     let recorded = wan
-        .run(Link::new(busy(5..60), 10), minute, |controller| {
+        .run(Link::new(link.clone(), 10), minute, |controller| {
             Some(recorder.tape(&wan.name, controller))
         })
         .unwrap();
     recorder.finish();
-    let plain = run(&wan, busy(5..60), 60);
+    let plain = run(&wan, link, 60);
     assert!(plain.records == recorded.records, "the records differ");
     assert_eq!(plain.writes, recorded.writes);
 
@@ -192,7 +202,7 @@ fn two_runs_are_equal_and_a_recording_replays_bit_for_bit() {
     let steps = replayed.wans[&wan.name].steps;
     assert_eq!(steps, recorded.snapshot.counters.completed);
     // What the router counted is an input like any other.
-    let altered = text.replace("\"backlog\":", "\"backlog\":9");
+    let altered = text.replace("\"bytes\":", "\"bytes\":9");
     assert!(!replay(altered.as_bytes()).unwrap().agrees());
 }
 

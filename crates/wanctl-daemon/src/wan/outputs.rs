@@ -116,6 +116,17 @@ impl Outputs {
         self.limits.borrow().is_some()
     }
 
+    /// Whether the router does not answer, or refuses whatever it is asked.
+    pub(crate) fn is_router_lost(&self) -> bool {
+        match self.router.borrow().reachability {
+            Reachability::Unreachable { .. } | Reachability::Refused { .. } => true,
+            Reachability::Unknown
+            | Reachability::Reachable
+            | Reachability::Rejecting { .. }
+            | Reachability::OnTrial { .. } => false,
+        }
+    }
+
     /// Waits until the router has answered a write, one way or the other.
     pub(crate) async fn router_answer(&mut self) {
         let answered = |status: &RouterStatus| status.updates + status.errors > 0;
