@@ -14,7 +14,7 @@ use wanctl_types::Bps;
 /// Everything that the adaptive law wants to know.
 const ADAPTIVE: &str = "\
 wan_name: cable
-router: {host: 192.168.88.1, user: wanctl, password: x}
+router: {host: 192.168.88.1, user: wanctl, password: x, verify_ssl: false}
 queues: {download: Down, upload: Up}
 continuous_monitoring:
   enabled: true

@@ -76,8 +76,10 @@ impl LoadTask {
                 .sleep_until(self.ticker.deadline().max(pause))
                 .await;
             let sent = self.clock.now();
-            self.ticker.take(sent);
-            match self.read().await {
+            let read = self.read().await;
+            // Deadlines that passed meanwhile are skipped, too.
+            self.ticker.take(self.clock.now());
+            match read {
                 Ok(counters) => self.take(sent, &counters),
                 Err(error @ Error::Unsupported { .. }) => {
                     self.publish_failure(CountersState::Unsupported, &error);
