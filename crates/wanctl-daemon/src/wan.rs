@@ -113,6 +113,7 @@ impl WanLoop {
 
     /// Shows the law what the router's queues count.
     pub(crate) fn show_load(&mut self, load: LoadView) {
+        self.outputs.counters_state = load.state();
         self.load = Some(load);
     }
 

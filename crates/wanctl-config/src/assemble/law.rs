@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::schema::{Key, key};
 
 /// Keys that the reference law alone looks at.
-static REFERENCE_ONLY: [&Key; 21] = [
+static REFERENCE_ONLY: [&Key; 24] = [
     &key::BASELINE_INITIAL,
     &key::DL_STEP_UP,
     &key::DL_FACTOR_DOWN,
@@ -30,6 +30,9 @@ static REFERENCE_ONLY: [&Key; 21] = [
     &key::ACCEL_THRESHOLD,
     &key::BASELINE_MIN,
     &key::BASELINE_MAX,
+    &key::MEDIAN_OF_THREE,
+    &key::FALLBACK_MODE,
+    &key::MAX_FALLBACK_CYCLES,
 ];
 
 /// Keys that the adaptive law alone looks at.

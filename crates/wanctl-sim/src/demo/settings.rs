@@ -106,11 +106,11 @@ continuous_monitoring:
 ";
 
 const COMMON: &str = "  enabled: true
-  use_median_of_three: true
   fallback_checks: {enabled: false}
 ";
 
-const THRESHOLDS: &str = "  baseline_rtt_initial: 20
+const THRESHOLDS: &str = "  use_median_of_three: true
+  baseline_rtt_initial: 20
   thresholds:
     target_bloat_ms: 9
     warn_bloat_ms: 25

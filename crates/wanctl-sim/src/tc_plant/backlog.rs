@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use wanctl_types::Bytes;
@@ -47,7 +47,9 @@ impl Backlogs {
     /// What waited on this device at the last look; nothing before the first.
     pub(super) fn newest(&self, device: &str) -> Bytes {
         // One question is as good as many: a full channel holds one.
-        drop(self.asked.try_send(()));
+        if let Err(TrySendError::Disconnected(())) = self.asked.try_send(()) {
+            tracing::error!(device, "the thread that looks at queues has ended");
+        }
         let bytes = self.bytes.get(device);
         Bytes::new(bytes.map_or(0, |bytes| bytes.load(Ordering::Relaxed)))
     }
