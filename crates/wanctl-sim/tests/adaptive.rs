@@ -133,7 +133,7 @@ fn a_restart_goes_on_from_what_was_learned() {
     let capacity = learned.directions.download.estimate.as_mbps();
     assert!((45.0..55.0).contains(&capacity), "{capacity}");
 
-    let mut again = wan.clone();
+    let mut again = wan;
     again.seed = 7;
     again.state = Some(stored);
     let second = run(&again, busy(0..20), 20);
@@ -183,15 +183,15 @@ fn two_runs_are_equal_and_a_recording_replays_bit_for_bit() {
     let path = dir.path().join("run.jsonl");
     let recorder = TapeRecorder::create(&path).unwrap();
     let minute = seconds(60);
-    let recorded = wan
+    let report = wan
         .run(Link::new(link.clone(), 10), minute, |controller| {
             Some(recorder.tape(&wan.name, controller))
         })
         .unwrap();
     recorder.finish();
     let plain = run(&wan, link, 60);
-    assert!(plain.records == recorded.records, "the records differ");
-    assert_eq!(plain.writes, recorded.writes);
+    assert!(plain.records == report.records, "the records differ");
+    assert_eq!(plain.writes, report.writes);
 
     let text = std::fs::read_to_string(&path).unwrap();
     for input in ["\"overdue\":{", "\"backlog\":", "\"bytes\":"] {
@@ -200,7 +200,7 @@ fn two_runs_are_equal_and_a_recording_replays_bit_for_bit() {
     let replayed = replay(text.as_bytes()).unwrap();
     assert!(replayed.agrees(), "{replayed:?}");
     let steps = replayed.wans[&wan.name].steps;
-    assert_eq!(steps, recorded.snapshot.counters.completed);
+    assert_eq!(steps, report.snapshot.counters.completed);
     // What the router counted is an input like any other.
     let altered = text.replace("\"bytes\":", "\"bytes\":9");
     assert!(!replay(altered.as_bytes()).unwrap().agrees());

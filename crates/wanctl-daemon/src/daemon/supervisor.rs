@@ -116,9 +116,10 @@ impl Supervisor {
             transport: self.world.transport(&config.probe, &targets)?,
             reserve: self.world.reserve(&config.probe),
             backend: self.world.backend(&config.router)?,
-            counters: match config.controller.law.looks_at_load() {
-                true => Some(self.world.backend(&config.router)?),
-                false => None,
+            counters: if config.controller.law.looks_at_load() {
+                Some(self.world.backend(&config.router)?)
+            } else {
+                None
             },
             history: self
                 .history

@@ -54,15 +54,14 @@ impl WanTaskConfig {
 
     /// Only the reflectors that the controller looks at are worth probing.
     pub(crate) fn probed(&self, controller: &ControllerConfig) -> usize {
-        let used = match (controller.law.cadence(), controller.aggregation) {
-            (Cadence::Ticks, _) => MEDIAN_REFLECTORS,
-            (Cadence::Rounds, Aggregation::First) => 1,
-            (Cadence::Rounds, Aggregation::MedianOfThree)
-                if self.targets.len() < MEDIAN_REFLECTORS =>
-            {
-                1
-            }
-            (Cadence::Rounds, Aggregation::MedianOfThree) => MEDIAN_REFLECTORS,
+        let median = match controller.aggregation {
+            Aggregation::First => 1,
+            Aggregation::MedianOfThree if self.targets.len() < MEDIAN_REFLECTORS => 1,
+            Aggregation::MedianOfThree => MEDIAN_REFLECTORS,
+        };
+        let used = match controller.law.cadence() {
+            Cadence::Rounds => median,
+            Cadence::Ticks => MEDIAN_REFLECTORS,
         };
         used.min(self.targets.len())
     }
