@@ -1,5 +1,4 @@
 //! What each control law asks a file for.
-#![expect(clippy::unwrap_used, reason = "a broken fixture must fail its test")]
 
 mod common;
 

@@ -224,9 +224,11 @@ fn learned() -> AdaptiveState {
         estimate: Bps::from_mbps(mbps),
         volatility,
     };
-    let mut learned = AdaptiveState::default();
-    learned.directions = PerDirection::new(capacity(47, 0.125), capacity(9, 0.5));
-    learned.noise = Millis::saturating(4.25);
+    let mut learned = AdaptiveState {
+        directions: PerDirection::new(capacity(47, 0.125), capacity(9, 0.5)),
+        noise: Millis::saturating(4.25),
+        ..AdaptiveState::default()
+    };
     learned.baselines[0] = Millis::new(20.25);
     learned.baselines[2] = Millis::new(22.5);
     learned

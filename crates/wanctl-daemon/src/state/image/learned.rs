@@ -125,8 +125,10 @@ mod tests {
             "noise_ms": [],
             "baselines_ms": [20.25, "near", 22.5],
         }));
-        let mut expected = AdaptiveState::default();
-        expected.baselines = learned().baselines;
+        let expected = AdaptiveState {
+            baselines: learned().baselines,
+            ..AdaptiveState::default()
+        };
         assert_eq!(found, Some(expected));
         assert_eq!(
             keys,
@@ -145,9 +147,11 @@ mod tests {
             estimate: Bps::from_mbps(mbps),
             volatility,
         };
-        let mut learned = AdaptiveState::default();
-        learned.directions = PerDirection::new(capacity(47, 0.125), capacity(9, 0.5));
-        learned.noise = Millis::saturating(4.25);
+        let mut learned = AdaptiveState {
+            directions: PerDirection::new(capacity(47, 0.125), capacity(9, 0.5)),
+            noise: Millis::saturating(4.25),
+            ..AdaptiveState::default()
+        };
         learned.baselines[0] = Millis::new(20.25);
         learned.baselines[2] = Millis::new(22.5);
         learned
