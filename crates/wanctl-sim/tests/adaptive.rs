@@ -98,6 +98,30 @@ fn a_router_that_restarts_is_set_right_and_read_again() {
 }
 
 #[test]
+fn while_the_router_is_lost_nothing_is_learned() {
+    let before = {
+        let wan = VirtualWan::adaptive_household(12).unwrap();
+        highest(&run(&wan, busy(5..60), 60), 30..60)
+    };
+    for trouble in [
+        RouterTrouble::Unreachable,
+        RouterTrouble::Silent,
+        RouterTrouble::Unauthorized,
+    ] {
+        let mut wan = VirtualWan::adaptive_household(12).unwrap();
+        wan.router = RouterScript::fault(seconds(60)..seconds(90), trouble);
+        let report = run(&wan, busy(5..120), 120);
+        let meanwhile = highest(&report, 60..90);
+        assert!(
+            meanwhile.as_f64() < 1.25 * before.as_f64(),
+            "{trouble:?}: {meanwhile}, and {before} before"
+        );
+        let missed = report.snapshot.counters.missed_ticks;
+        assert_eq!(missed, 0, "{trouble:?}");
+    }
+}
+
+#[test]
 fn an_outage_of_five_seconds_makes_no_cut() {
     let mut link = line();
     for direction in Direction::BOTH {
@@ -237,6 +261,11 @@ fn busy(during: Range<u64>) -> LinkConfig {
 /// Round trips as the law saw them.
 fn delay(report: &VirtualReport, during: Range<u64>) -> DelayStats {
     DelayStats::of(records(report, during).map(|record| record.rtt)).unwrap()
+}
+
+fn highest(report: &VirtualReport, during: Range<u64>) -> Bps {
+    let rates = records(report, during).map(|record| record.rates.download);
+    rates.max().unwrap()
 }
 
 fn lowest(report: &VirtualReport, during: Range<u64>) -> Bps {
