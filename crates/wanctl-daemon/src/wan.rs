@@ -2,8 +2,8 @@
 //!
 //! One enum of events and one match: probes leave on absolute deadlines, replies close rounds, a
 //! closed round or a tick is one control step, as the control law wants it, and the step's results
-//! go out through channels that never make the loop wait. It reads time, the network and the disk only through its ports, so the
-//! same loop runs in real, scaled and virtual time.
+//! go out through channels that never make the loop wait. It reads time, the network and the disk
+//! only through its ports, so the same loop runs in real, scaled and virtual time.
 
 mod journal;
 mod outputs;
