@@ -222,7 +222,7 @@ impl WanLoop {
         {
             let mut observation = self.probing.observe_tick(now);
             observation.reachability = reachability;
-            if self.outputs.is_router_lost() {
+            if self.outputs.is_router_lost(now) {
                 forget_answers(&mut observation);
             }
             self.observe_load(now, &mut observation);

@@ -25,6 +25,9 @@ use crate::tape::Tape;
 /// Control steps from one look at the loop's own work to the next: a second.
 const STEPS_PER_WORK_CHECK: u64 = 20;
 
+/// A router that owes an answer for longer has not carried out what it was asked.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// The loop's ends of all channels.
 pub(crate) struct Outputs {
     pub(crate) limits: watch::Sender<Option<PerDirection<Bps>>>,
@@ -117,8 +120,13 @@ impl Outputs {
     }
 
     /// Whether the router does not answer, or refuses whatever it is asked.
-    pub(crate) fn is_router_lost(&self) -> bool {
-        match self.router.borrow().reachability {
+    pub(crate) fn is_router_lost(&self, now: Timestamp) -> bool {
+        let router = self.router.borrow();
+        let owed = |since| now.saturating_since(since) > PATIENCE;
+        if router.asked_since.is_some_and(owed) {
+            return true;
+        }
+        match router.reachability {
             Reachability::Unreachable { .. } | Reachability::Refused { .. } => true,
             Reachability::Unknown
             | Reachability::Reachable
