@@ -46,6 +46,7 @@ write_config() {
   sed -e "s|@DIR@|$DIR|g" -e "s|@ROUTER_HOST@|$LAB_ROUTER_HOST|" -e "s|@ROUTER_PORT@|$API_PORT|" \
     -e "s|@QUEUE_DOWN@|$QUEUE_DOWN|" -e "s|@QUEUE_UP@|$QUEUE_UP|" \
     -e "s|@GATEWAY@|$GATEWAY|" -e "s|@HEALTH_PORT@|$HEALTH_PORT|" \
+    -e "s|@LAW@|${LAW:-reference}|" \
     -e "s|@REFLECTORS@|$(IFS=, && echo "${REFLECTORS[*]}")|" "${CONFIG_TEMPLATE:-$HERE/lab.yaml.in}"
 }
 
