@@ -14,6 +14,10 @@ pub(crate) enum Benchmark {
 
 /// Arguments of `wanctl bench control`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct ControlArgs {
     /// Laws to compare, separated by commas. All by default; oracle(LAG,GAIN) may be added.
     #[arg(long, value_name = "LAW,...")]

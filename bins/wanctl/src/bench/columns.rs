@@ -37,7 +37,7 @@ pub(crate) fn columns(report: &Report, cells: &[&Cell]) -> Vec<Column> {
         column("p99", &plain(Metric::DelayP99, 1)),
         column("max", &plain(Metric::DelayMax, 0)),
         column(">30 %", &|cell| {
-            percent(cell.mean(Metric::DelayAbove30)?, 1)
+            Some(percent(cell.mean(Metric::DelayAbove30)?))
         }),
         column("use %", &|cell| {
             per_direction(cell, Metric::Utilisation, true)
@@ -88,11 +88,10 @@ pub(crate) fn columns(report: &Report, cells: &[&Cell]) -> Vec<Column> {
 /// The greatest number of an event.
 fn events(cells: &[&Cell]) -> u8 {
     let numbers = cells.iter().flat_map(|cell| cell.figures.keys());
-    let numbers = numbers.filter_map(|metric| match metric {
-        Metric::Settle(event) | Metric::Reach(event) | Metric::Recovery(event) => Some(*event),
-        _ => None,
-    });
-    numbers.max().unwrap_or(0)
+    numbers
+        .filter_map(|metric| metric.event())
+        .max()
+        .unwrap_or(0)
 }
 
 /// A mean and its standard error.
@@ -102,8 +101,8 @@ fn with_error(estimate: Option<&Estimate>, scale: f64) -> Option<String> {
     Some(format!("{mean:.1} ±{error:.1}"))
 }
 
-fn percent(share: f64, digits: usize) -> Option<String> {
-    Some(format!("{:.digits$}", share * 100.0))
+fn percent(share: f64) -> String {
+    format!("{:.1}", share * 100.0)
 }
 
 /// Download and upload, or the only one of them that there is.
@@ -113,7 +112,7 @@ fn per_direction(cell: &Cell, metric: fn(Direction) -> Metric, error: bool) -> O
         if error {
             with_error(Some(estimate), 100.0)
         } else {
-            percent(estimate.mean, 1)
+            Some(percent(estimate.mean))
         }
     });
     let values: Option<Vec<_>> = values.collect();

@@ -101,11 +101,14 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// One line for each cell, so that differences are readable.
 pub(crate) fn write_gate(report: &Report, path: &Path) -> anyhow::Result<()> {
-    let gate = Gate::new(&report.question.suite, &report.outcome);
-    let mut text = serde_json::to_string_pretty(&gate)?;
-    text.push('\n');
-    write(path, &text)
+    let mut gate = Gate::new(&report.question.suite, &report.outcome);
+    let cells = std::mem::take(&mut gate.cells);
+    let lines: Result<Vec<String>, _> = cells.iter().map(serde_json::to_string).collect();
+    let head = serde_json::to_string(&gate)?;
+    let head = head.strip_suffix("]}").unwrap_or(&head);
+    write(path, &format!("{head}\n{}\n]}}\n", lines?.join(",\n")))
 }
 
 pub(crate) fn read_gate(path: &Path) -> anyhow::Result<Gate> {

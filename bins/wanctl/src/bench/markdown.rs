@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use wanctl_sim::bench::metrics::Metric;
@@ -151,7 +152,7 @@ fn events(report: &Report) -> String {
         let at = subject
             .events
             .get(usize::from(number) - 1)
-            .map_or(0.0, |event| event.as_secs_f64());
+            .map_or(0.0, Duration::as_secs_f64);
         let name = format!("{} at {at:.0} s", subject.name);
         let cells = laws.iter().map(|law| {
             let cell = first_cell(report, &subject.name, law);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::{Context, anyhow, bail};
@@ -149,7 +149,7 @@ fn traces(args: &ControlArgs) -> anyhow::Result<Vec<Subject>> {
         .chain(std::iter::repeat(None));
     let pairs = args.trace.iter().zip(uploads);
     pairs
-        .map(|(down, up)| trace(down, up.map(|path| path.as_path()), args))
+        .map(|(down, up)| trace(down, up.map(PathBuf::as_path), args))
         .collect()
 }
 

@@ -135,6 +135,11 @@ pub fn worse(gate: &Gate, outcome: &Outcome) -> Vec<Worse> {
     gate.cells.iter().flat_map(compare).collect()
 }
 
+/// To millionths, which is far below every tolerance.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 impl GateCell {
     fn new(cell: &Cell) -> Self {
         let gated = cell.figures.iter().filter(|(metric, _)| is_gated(**metric));
@@ -144,7 +149,10 @@ impl GateCell {
             plan: cell.plan,
             law: cell.law.clone(),
             figures: gated
-                .map(|(metric, estimate)| (metric.to_string(), [estimate.mean, estimate.error]))
+                .map(|(metric, estimate)| {
+                    let values = [estimate.mean, estimate.error].map(rounded);
+                    (metric.to_string(), values)
+                })
                 .collect(),
         }
     }

@@ -165,6 +165,22 @@ impl Metric {
         }
     }
 
+    /// The number of the event that it belongs to.
+    #[must_use]
+    pub const fn event(self) -> Option<u8> {
+        if let Self::Settle(event)
+        | Self::Area(event)
+        | Self::Reach(event)
+        | Self::Overshoot(event)
+        | Self::Dip(event)
+        | Self::Recovery(event) = self
+        {
+            Some(event)
+        } else {
+            None
+        }
+    }
+
     /// What it counts.
     #[must_use]
     pub const fn unit(self) -> Unit {

@@ -13,8 +13,8 @@ mod subject;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use wanctl_types::{Bps, Direction, PerDirection};
@@ -289,15 +289,13 @@ fn in_parallel<T: Sync, R: Send>(
             scope.spawn(|| {
                 while let Some((index, item)) = take(&next, items) {
                     let answer = work(item);
-                    let mut answers = answers.lock().unwrap_or_else(|poison| poison.into_inner());
+                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
                     answers.push((index, answer));
                 }
             });
         }
     });
-    let mut answers = answers
-        .into_inner()
-        .unwrap_or_else(|poison| poison.into_inner());
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     answers.sort_by_key(|(index, _)| *index);
     answers.into_iter().map(|(_, answer)| answer).collect()
 }

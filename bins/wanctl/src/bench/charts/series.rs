@@ -16,7 +16,7 @@ use crate::chart::{CAPACITY, Drawn, LIMIT, OTHERS, OURS, Point, Series, panel};
 /// Whose delays are shown, the first two that were compared.
 const SHOWN: [&str; 4] = [LAW, "cake-autorate", "reference", "static"];
 /// Longer scenes are not drawn.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 const WIDTH: u32 = 960;
 const HEIGHT: u32 = 270;
 /// Bins that one point of a line stands for.
@@ -131,8 +131,8 @@ fn rates(run: &Run<'_>, direction: Direction) -> [Series; 3] {
     let bins = &run.recording.bins[direction];
     let megabits = |bytes: u64| {
         #[expect(clippy::cast_precision_loss, reason = "a bin is far below 2^52 bytes")]
-        let bits = bytes as f64 * 8.0;
-        bits / RECORDING_BIN.as_secs_f64() / 1e6
+        let carried = bytes as f64 * 8.0;
+        carried / RECORDING_BIN.as_secs_f64() / 1e6
     };
     let line = |name: &str, color, value: &dyn Fn(&DirectionBin) -> f64| Series {
         name: name.to_owned(),

@@ -19,7 +19,7 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum Kind {
-    Tcp { tcp: Tcp, supply: Supply },
+    Tcp { tcp: Box<Tcp>, supply: Supply },
     Constant { next: f64, gap: f64, sequence: u64 },
 }
 
@@ -58,14 +58,14 @@ impl Source {
         let from = flow.from.since_origin().as_secs_f64();
         let to = flow.to.since_origin().as_secs_f64();
         let tcp = |supply| Kind::Tcp {
-            tcp: Tcp::cubic(segments),
+            tcp: Box::new(Tcp::cubic(segments)),
             supply,
         };
         let bulk_bytes = SEGMENT * segments;
         let (kind, packet_bytes, is_greedy) = match flow.kind {
             FlowKind::Cubic => (tcp(Supply::Endless), bulk_bytes, true),
             FlowKind::Bbr => {
-                let tcp = Tcp::bbr(segments);
+                let tcp = Box::new(Tcp::bbr(segments));
                 let supply = Supply::Endless;
                 (Kind::Tcp { tcp, supply }, bulk_bytes, true)
             }
@@ -157,9 +157,8 @@ impl Source {
             }
             Kind::Tcp { tcp, supply } => {
                 match tcp.poll_timer(now) {
-                    Due::Nothing => {}
                     Due::SendOne if is_active => sent.push((now, tcp.send(now))),
-                    Due::SendOne => {}
+                    Due::SendOne | Due::Nothing => {}
                     Due::Lost(packets) => supply.give_back(packets, self.packet_bytes),
                 }
                 if is_active {

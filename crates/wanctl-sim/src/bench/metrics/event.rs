@@ -88,7 +88,7 @@ fn settle(view: &View<'_>, event: &Range<Duration>, number: u8, figures: &mut Fi
         let added = sample.added.map_or(Duration::ZERO, Millis::to_duration);
         sample.sent_at.since_origin() + added
     };
-    let last = late.map(|sample| arrival(&sample)).max();
+    let last = late.map(arrival).max();
     let settled = last.map_or(Duration::ZERO, |last| last.saturating_sub(event.start));
     figures.insert(Metric::Settle(number), settled.min(LONGEST).as_secs_f64());
     let area = delays.iter().filter_map(|sample| sample.added);

@@ -4,7 +4,7 @@ use super::*;
 use crate::bench::{DirectionBin, Load, Scene, SparseSample, case_on, generate};
 
 const BIN: Duration = crate::bench::RECORDING_BIN;
-const LENGTH: Duration = Duration::from_secs(60);
+const LENGTH: Duration = Duration::from_mins(1);
 
 fn at(seconds: f64) -> Timestamp {
     Timestamp::ZERO + Duration::from_secs_f64(seconds)

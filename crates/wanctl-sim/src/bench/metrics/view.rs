@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use wanctl_types::{Direction, PerDirection};
+use wanctl_types::{Bps, Direction, PerDirection};
 
 use crate::bench::{Case, DirectionBin, FlowKind, Judged, RECORDING_BIN, Recording};
 
@@ -30,7 +30,7 @@ impl<'a> View<'a> {
         events: &[Duration],
         recording: &'a Recording,
     ) -> Self {
-        let mean = case.line.mean().map(|mean| mean.as_f64());
+        let mean = case.line.mean().map(Bps::as_f64);
         let least = mean.map(|mean| mean * DEAD * RECORDING_BIN.as_secs_f64() / 8.0);
         let is_dead = |bin: usize| {
             Direction::BOTH.into_iter().any(|direction| {

@@ -1,4 +1,4 @@
-//! CUBIC (RFC 9438) with HyStart++ (RFC 9406) at the end of slow start.
+//! CUBIC (RFC 9438) with `HyStart++` (RFC 9406) at the end of slow start.
 
 use super::{Ack, RttEstimate};
 
