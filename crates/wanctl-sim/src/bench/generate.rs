@@ -6,14 +6,11 @@
 //!   with several memories
 //! ```
 //!
-//! A line that wanders is made in two parts that are fitted one by one. A [`Wander`] is a normal
+//! A line that wanders is made in two parts that are fitted one by one. A `Wander` is a normal
 //! process of mean 0 and variance 1 whose autocorrelation is a sum of exponentials; a
-//! [`Marginal`] turns its values into rates, so that each rate is as frequent as on the line it
+//! `Marginal` turns its values into rates, so that each rate is as frequent as on the line it
 //! is modelled on. What neither can show is added: outages (Markov), reallocations on a fixed
 //! grid, the sag of an evening.
-//!
-//! [`Wander`]: wander::Wander
-//! [`Marginal`]: marginal::Marginal
 
 mod cellular;
 mod dice;

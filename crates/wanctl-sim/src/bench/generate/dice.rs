@@ -39,11 +39,6 @@ impl Dice {
         radius * angle.cos()
     }
 
-    /// Exponential with this mean.
-    pub(in crate::bench) fn exponential(&mut self, mean: f64) -> f64 {
-        -mean * self.positive().ln()
-    }
-
     /// Evenly from above 0 to 1, so that its logarithm is finite.
     fn positive(&mut self) -> f64 {
         1.0 - self.0.random::<f64>()
@@ -65,7 +60,6 @@ mod tests {
         let mut dice = Dice::new(3, stream::LINE);
         assert!(mean(|| dice.normal()).abs() < 0.03);
         assert!((mean(|| dice.normal().powi(2)) - 1.0).abs() < 0.05);
-        assert!((mean(|| dice.exponential(4.0)) - 4.0).abs() < 0.15);
         assert!((mean(|| dice.between(2.0, 4.0)) - 3.0).abs() < 0.02);
         assert!((mean(|| f64::from(u8::from(dice.chance(0.2)))) - 0.2).abs() < 0.02);
     }

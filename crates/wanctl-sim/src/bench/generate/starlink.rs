@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_fifteen_seconds_the_link_stops_for_one_bin() {
-        let series = starlink(4, Duration::from_secs(120));
+        let series = starlink(4, Duration::from_mins(2));
         let download = &series.capacity.download;
         let low = |rate: &Bps| rate.as_mbps() < 8.0;
         let dips: Vec<usize> = (0..download.len())

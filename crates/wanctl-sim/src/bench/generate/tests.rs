@@ -124,7 +124,7 @@ fn count() -> f64 {
 
 #[test]
 fn generated_lines_are_like_recorded_ones() {
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for recorded in &RECORDED {
         let length = Duration::from_secs(recorded.seconds);
         let series: Vec<Vec<f64>> = SEEDS.map(|seed| (recorded.make)(seed, length)).collect();
@@ -145,9 +145,9 @@ fn generated_lines_are_like_recorded_ones() {
         for (name, measured, least, generated) in pairs {
             if (generated - measured).abs() > (0.2 * measured).max(least) {
                 let source = recorded.source;
-                wrong += &format!("{source}: {name} {generated:.3} instead of {measured:.3}\n");
+                wrong.push(format!("{source}: {name} {generated:.3} for {measured:.3}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

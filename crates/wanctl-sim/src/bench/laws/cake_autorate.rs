@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use wanctl_types::{Bps, Direction, PerDirection, Timestamp};
+use wanctl_types::{Bps, Direction, Millis, PerDirection, Timestamp};
 
 use super::settings::{self, AutorateRates};
 use super::traffic::Delivered;
@@ -58,7 +58,7 @@ const LOAD_PACKETS: f64 = 10.0;
 const PACKET: f64 = 12_000.0;
 /// Both directions idle for so long: it stops probing. The first answer after that comes so long
 /// after traffic does.
-const SLEEP_AFTER: Duration = Duration::from_secs(60);
+const SLEEP_AFTER: Duration = Duration::from_mins(1);
 const WAKE: Duration = Duration::from_millis(500);
 
 /// cake-autorate, on round-trip times or on one-way delays.
@@ -155,9 +155,8 @@ impl CakeAutorate {
     fn take(&mut self, now: Timestamp, reply: &ProbeReply) {
         let half = reply.rtt.get() / 2.0;
         let told = reply.one_way.filter(|_| self.takes_one_way);
-        let delays = told.map_or(PerDirection::new(half, half), |told| {
-            told.map(wanctl_types::Millis::get)
-        });
+        let halves = PerDirection::new(half, half);
+        let delays = told.map_or(halves, |told| told.map(Millis::get));
         let Some(baseline) = self.baselines.get_mut(reply.reflector) else {
             return;
         };

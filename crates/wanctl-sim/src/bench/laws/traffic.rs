@@ -14,9 +14,7 @@ impl Delivered {
     /// The rate carried since the last look; `None` without two readings to compare.
     pub(super) fn since_last(&mut self, newest: Option<CounterReading>) -> Option<Bps> {
         let newest = newest?;
-        let Some(last) = self.last.replace(newest) else {
-            return None;
-        };
+        let last = self.last.replace(newest)?;
         if newest.at <= last.at {
             self.last = Some(last);
             return None;

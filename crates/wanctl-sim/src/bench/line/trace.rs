@@ -30,7 +30,7 @@ const MOST_MBPS: f64 = 1e6;
 /// Highest one-way delay that is believed, ms.
 const MOST_DELAY_MS: f64 = 10_000.0;
 /// The longest trace.
-const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+const LONGEST: Duration = Duration::from_hours(24);
 /// How much of a refused field is repeated.
 const SHOWN: usize = 24;
 

@@ -37,7 +37,7 @@ fn middle(sorted: &[f64]) -> Option<f64> {
     let upper = *sorted.get(half)?;
     let lower = half.checked_sub(1).and_then(|below| sorted.get(below));
     match lower {
-        Some(lower) if sorted.len() % 2 == 0 => Some(f64::midpoint(*lower, upper)),
+        Some(lower) if sorted.len().is_multiple_of(2) => Some(f64::midpoint(*lower, upper)),
         Some(_) | None => Some(upper),
     }
 }

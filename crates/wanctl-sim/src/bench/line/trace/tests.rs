@@ -163,20 +163,21 @@ fn an_unknown_upload_is_a_tenth_but_never_next_to_nothing() {
     assert_eq!(upload("0,2"), [Bps::from_mbps(1)]);
 }
 
-fn steps() -> impl Strategy<Value = Vec<(u64, f64)>> {
-    prop::collection::vec((1_u64..400, 0.0..1e4_f64), 1..60)
+fn steps() -> impl Strategy<Value = Vec<(u32, f64)>> {
+    prop::collection::vec((1_u32..400, 0.0..1e4_f64), 1..60)
 }
 
 /// Values that hold for so many milliseconds each, as text. The last value holds as long as the
 /// one before it.
-fn text_of(steps: &[(u64, f64)]) -> String {
-    let mut at = 0;
-    let mut text = String::from("time_s,capacity_mbps\n");
-    for (length, value) in steps {
-        text.push_str(&format!("{}.{:03},{value}\n", at / 1_000, at % 1_000));
-        at += length;
-    }
-    text
+fn text_of(steps: &[(u32, f64)]) -> String {
+    let ends = steps.iter().scan(0, |end, (length, value)| {
+        let start = *end;
+        *end += length;
+        Some((start, value))
+    });
+    let lines = ends.map(|(at, value)| format!("{}.{:03},{value}", at / 1_000, at % 1_000));
+    let lines: Vec<_> = lines.collect();
+    format!("time_s,capacity_mbps\n{}\n", lines.join("\n"))
 }
 
 proptest! {
@@ -184,16 +185,17 @@ proptest! {
     fn a_line_carries_as_much_as_its_trace(mut steps in steps()) {
         steps[0].1 += 1.0;
         let count = steps.len();
-        let last = if count > 1 { steps[count - 2].0 } else { 100 };
-        steps[count - 1].0 = last;
-        let wanted: f64 = steps.iter().map(|(length, value)| *length as f64 * value).sum();
-        let length: u64 = steps.iter().map(|(length, _)| length).sum();
+        steps[count - 1].0 = if count > 1 { steps[count - 2].0 } else { 100 };
+        let each = steps.iter().map(|(length, value)| f64::from(*length) * value);
+        let wanted: f64 = each.sum();
+        let length: u32 = steps.iter().map(|(length, _)| length).sum();
         let bins = read(&text_of(&steps)).unwrap();
-        prop_assert_eq!(bins.len() as u64, length.div_ceil(100));
+        prop_assert_eq!(u32::try_from(bins.len()).unwrap(), length.div_ceil(100));
+        let starts = (0..length).step_by(100);
         let carried: f64 = bins
             .iter()
-            .enumerate()
-            .map(|(bin, value)| value * (length - 100 * bin as u64).min(100) as f64)
+            .zip(starts)
+            .map(|(value, start)| value * f64::from((length - start).min(100)))
             .sum();
         prop_assert!((carried - wanted).abs() <= 1e-9 * wanted, "{} for {}", carried, wanted);
         let most = steps.iter().map(|(_, value)| *value).fold(0.0, f64::max);
@@ -210,10 +212,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "[-0-9a-fint.,eE+#\r\n ]{0,200}") {
         match Line::from_csv(&text, None, RTT, Upstream::TailDrop) {
-            Ok(line) => {
-                prop_assert!(!line.capacity.download.is_empty());
-                prop_assert!(line.mean().download >= Bps::ZERO);
-            }
+            Ok(line) => prop_assert!(!line.capacity.download.is_empty()),
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
     }
