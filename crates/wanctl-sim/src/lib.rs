@@ -23,7 +23,7 @@
 //!   other end, [`UdpTransport`].
 //! - The daemon inside: [`VirtualWan`] runs its loop on virtual time, through [`ProbeFault`]s if
 //!   asked to, [`Demo`] the whole of it over loopback sockets.
-//! - Control laws compared on many lines, packet by packet: [`bench`].
+//! - Control laws compared on many lines, packet by packet: [`mod@bench`].
 //! - Real queues behind the simulated router: [`TcPlant`], and [`run_router`] as a program.
 
 pub mod bench;

@@ -170,7 +170,7 @@ fn events(report: &Report) -> String {
     let heads: Vec<_> = laws.iter().map(|law| format!("`{law}`")).collect();
     format!(
         "A fall: seconds until the delay stays below 30 ms. A rise: seconds until the rate is 90 % of the \
-         capacity, and the most delay within 10 s. Else: seconds until rates stay at 90 % of before, and the \
+         capacity, and the most delay within 10 s. Else: seconds until rates stay at 90 % of before for 5 s, and the \
          longest time below 70 %. 20 s is the end of the look.\n\n{}{text}",
         head("event", &heads)
     )

@@ -19,7 +19,7 @@
 //! | `reach-N` | capacity rose in event N: seconds until the rate first was 90 % of it |
 //! | `overshoot-N` | most delay within 10 s after that, ms |
 //! | `dip-N` | capacity stayed in event N: longest time that a rate was below 0.70 of what it was before, seconds |
-//! | `recovery-N` | seconds after which the rates, each averaged over a second, stayed above 0.90 of what they were before |
+//! | `recovery-N` | seconds after which the rates, each averaged over a second, stayed above 0.90 of what they were before for 5 s |
 //!
 //! Nothing before the warm-up counts. *Dead time* is a bin in which a direction's capacity is below
 //! 2 % of its mean: no law can do anything about it. Packets of the sparse flow that were under

@@ -25,6 +25,8 @@ const DIPPED: f64 = 0.70;
 const RECOVERED: f64 = 0.90;
 /// Bins that recovery is averaged over.
 const SECOND: usize = 10;
+/// Bins for which a rate must stay recovered.
+const STAYED: usize = 50;
 /// Changes of capacity up to this part are none.
 const SAME: f64 = 0.01;
 /// Time from one packet of the sparse flow to the next, seconds.
@@ -152,7 +154,7 @@ fn hold(view: &View<'_>, event: &Range<Duration>, number: u8, figures: &mut Figu
             .map(|bin| bin.rate.as_f64() / before.min(bits_per_second(bin)))
             .collect();
         dip = dip.max(time_of(longest_below(&parts, DIPPED)));
-        recovery = recovery.max(time_of(last_below(&parts, RECOVERED)));
+        recovery = recovery.max(time_of(recovered(&parts, RECOVERED)));
     }
     figures.insert(Metric::Dip(number), dip.as_secs_f64());
     figures.insert(Metric::Recovery(number), recovery.as_secs_f64());
@@ -180,14 +182,18 @@ fn longest_below(parts: &[f64], limit: f64) -> usize {
     runs.map(<[f64]>::len).max().unwrap_or(0)
 }
 
-/// Where the last second ends whose mean is below `limit`; 0 when there is none.
-fn last_below(parts: &[f64], limit: f64) -> usize {
-    let seconds = parts.windows(SECOND).enumerate();
-    seconds
-        .filter(|(_, second)| mean(second.iter().copied()).is_some_and(|mean| mean < limit))
-        .map(|(start, _)| start + SECOND)
-        .max()
-        .unwrap_or(0)
+/// After how many bins the first [`STAYED`] begin in which no second's mean is below `limit`.
+fn recovered(parts: &[f64], limit: f64) -> usize {
+    let mut recovered = 0;
+    for (start, second) in parts.windows(SECOND).enumerate() {
+        if start >= recovered + STAYED {
+            break;
+        }
+        if mean(second.iter().copied()).is_some_and(|mean| mean < limit) {
+            recovered = start + SECOND;
+        }
+    }
+    recovered
 }
 
 fn time_of(bins: usize) -> Duration {
@@ -206,7 +212,13 @@ mod tests {
         assert_eq!(longest_below(&parts, DIPPED), 6);
         assert_eq!(longest_below(&parts, 0.1), 0);
         // Five bins at 0.6 make a second of 0.8; the last one that has three of them is at 0.88.
-        assert_eq!(last_below(&parts, RECOVERED), 42 + SECOND);
-        assert_eq!(last_below(&[1.0; 30], RECOVERED), 0);
+        assert_eq!(recovered(&parts, RECOVERED), 42 + SECOND);
+        assert_eq!(recovered(&[1.0; 30], RECOVERED), 0);
+        // What comes later has another reason.
+        let mut later = vec![1.0; 200];
+        later[10..16].fill(0.5);
+        later[100..150].fill(0.5);
+        assert_eq!(recovered(&later, RECOVERED), 13 + SECOND);
+        assert_eq!(recovered(&[0.5; 200], RECOVERED), 200);
     }
 }
