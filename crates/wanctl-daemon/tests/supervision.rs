@@ -154,9 +154,9 @@ async fn before_and_after_its_address(wan: WanConfig) -> (WanSnapshot, WanSnapsh
     let watch = async {
         // Looked up at the start, after 10 s, and after 40 s.
         tokio::time::sleep(Duration::from_secs(35)).await;
-        let early = snapshots.borrow().wans[0].clone();
+        let early = snapshots.borrow().wans.first().unwrap().clone();
         tokio::time::sleep(Duration::from_secs(15)).await;
-        let late = snapshots.borrow().wans[0].clone();
+        let late = snapshots.borrow().wans.first().unwrap().clone();
         shutdown.cancel();
         (early, late)
     };
