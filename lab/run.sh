@@ -14,6 +14,7 @@ limits fixed at the ceiling, then with the controller. Exits 1 when the controll
 the added delay (p95) down to a fifth at 75 % of the goodput or more.
 
   --scenario NAME    fixed (50 Mbit/s) or step (50, then 25 Mbit/s); both when not given
+  --law NAME         the daemon's control law, reference (when not given) or adaptive
   --controller CMD   run this shell command in place of wanctld (environment: LAB_*)
   --json FILE        write the numbers there
   --bin-dir DIR      take wanemu, wanctl and wanctld from there instead of building them
@@ -28,6 +29,7 @@ fail() {
 }
 
 SCENARIOS=(fixed step)
+LAW=reference
 CONTROLLER_COMMAND=
 JSON=
 BIN=
@@ -35,6 +37,7 @@ KEEP=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --scenario) SCENARIOS=("${2:?--scenario needs a name}") && shift 2 ;;
+    --law) LAW=${2:?--law needs a name} && shift 2 ;;
     --controller) CONTROLLER_COMMAND=${2:?--controller needs a command} && shift 2 ;;
     --json) JSON=${2:?--json needs a file} && shift 2 ;;
     --bin-dir) BIN=${2:?--bin-dir needs a directory} && shift 2 ;;
@@ -44,6 +47,8 @@ while [[ $# -gt 0 ]]; do
   esac
 done
 [[ ${SCENARIOS[0]} == fixed || ${SCENARIOS[0]} == step ]] || fail "no scenario ${SCENARIOS[0]}; there are fixed and step"
+
+[[ $LAW == reference || $LAW == adaptive ]] || fail "no law $LAW; there are reference and adaptive"
 
 # shellcheck source=lib/prepare.sh
 source "$HERE/lib/prepare.sh"

@@ -11,6 +11,9 @@ export LAB_ROUTER_HOST=$ROUTER_ADDRESS LAB_ROUTER_PORT=$API_PORT
 export LAB_ROUTER_URL=http://$ROUTER_ADDRESS:$API_PORT
 export LAB_QUEUE_DOWN=$QUEUE_DOWN LAB_QUEUE_UP=$QUEUE_UP
 export LAB_REFLECTORS="${REFLECTORS[*]}"
+# Where the two directions leave: what a controller that calls `tc` shapes.
+LAB_TC=$(command -v tc || true)
+export LAB_TC LAB_DEVICE_DOWN=r-lan LAB_DEVICE_UP=r-wan
 export LAB_HEALTH_URL=http://127.0.0.1:$HEALTH_PORT/health
 
 # begin_control: the router's API, then the controller; its process id is then in CONTROLLER.
@@ -22,7 +25,7 @@ begin_control() {
     --queue "$QUEUE_DOWN=r-lan" --queue "$QUEUE_UP=r-wan"
   wait_for "router API" "$STARTED" router.log api_answers
   if [[ -n $CONTROLLER_COMMAND ]]; then
-    start controller.log router bash -c "$CONTROLLER_COMMAND"
+    start controller.log router env "PATH=$HERE/lib/cake:$PATH" bash -c "$CONTROLLER_COMMAND"
     CONTROLLER=$STARTED
   else
     write_config >"$DIR/lab.yaml"
@@ -46,6 +49,7 @@ write_config() {
   sed -e "s|@DIR@|$DIR|g" -e "s|@ROUTER_HOST@|$LAB_ROUTER_HOST|" -e "s|@ROUTER_PORT@|$API_PORT|" \
     -e "s|@QUEUE_DOWN@|$QUEUE_DOWN|" -e "s|@QUEUE_UP@|$QUEUE_UP|" \
     -e "s|@GATEWAY@|$GATEWAY|" -e "s|@HEALTH_PORT@|$HEALTH_PORT|" \
+    -e "s|@LAW@|${LAW:-reference}|" \
     -e "s|@REFLECTORS@|$(IFS=, && echo "${REFLECTORS[*]}")|" "${CONFIG_TEMPLATE:-$HERE/lab.yaml.in}"
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value_t = 4.0, value_parser = speed)]
     pub(crate) speed: f64,
 
-    /// Write a chart of both runs to this SVG file.
+    /// Write a chart of all runs to this SVG file.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 }

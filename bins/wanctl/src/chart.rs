@@ -15,7 +15,9 @@ pub(crate) const CAPACITY: RGBColor = RGBColor(0x9a, 0x9a, 0x9a);
 pub(crate) const LIMIT: RGBColor = RGBColor(0x2b, 0x5c, 0x9e);
 /// Our own doing.
 pub(crate) const OURS: RGBColor = RGBColor(0x2a, 0x7f, 0x62);
-/// What it is compared with.
+/// The reference law, beside ours.
+pub(crate) const REFERENCE: RGBColor = RGBColor(0xd0, 0x94, 0x2a);
+/// What both are compared with.
 pub(crate) const OTHERS: RGBColor = RGBColor(0xc4, 0x4e, 0x3c);
 
 /// Room for one line of a legend, as a part of the largest value.

@@ -1,4 +1,4 @@
-//! `wanctl demo`: the same minute on the same line, without control and with it.
+//! `wanctl demo`: the same minute on the same line, without control and under either law.
 
 mod chart;
 mod report;
@@ -10,12 +10,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::sync::mpsc;
-use wanctl_sim::{Demo, DemoMode, DemoRun, Scenario};
+use wanctl_sim::{Demo, DemoMode, DemoRun, DemoSample, Scenario};
 
 use crate::args::DemoArgs;
 use report::Report;
 
-/// Runs the scenario twice from one seed and says what control was worth.
+/// Runs the scenario three times from one seed, all at once, and says what control was worth.
 pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let demo = Demo {
         scenario: Scenario::bufferbloat(),
@@ -34,10 +34,10 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     } else {
         Some(runtime.block_on(run_unseen(&demo, directory.path(), !args.json))?)
     };
-    let Some([fixed, controlled]) = runs else {
+    let Some(runs) = runs else {
         return Ok(ExitCode::SUCCESS);
     };
-    let report = Report::new(&demo, fixed, controlled);
+    let report = Report::new(&demo, runs);
     if let Some(path) = &args.svg {
         chart::write_svg(&report, path)?;
     }
@@ -51,32 +51,41 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_unseen(demo: &Demo, directory: &Path, chatty: bool) -> anyhow::Result<[DemoRun; 2]> {
-    tell(chatty, "without control: limits fixed at the ceiling ...")?;
-    let fixed = run_one(demo, DemoMode::FixedAtCeiling, directory, None).await?;
-    tell(chatty, "with control ...")?;
-    let controlled = run_one(demo, DemoMode::Controlled, directory, None).await?;
-    Ok([fixed, controlled])
+/// All runs, in the order of [`DemoMode::ALL`].
+type Runs = [DemoRun; DemoMode::ALL.len()];
+
+async fn run_unseen(demo: &Demo, directory: &Path, chatty: bool) -> anyhow::Result<Runs> {
+    if chatty {
+        let what = "without control, by the reference law and by the adaptive law ...";
+        writeln!(std::io::stdout(), "{what}")?;
+    }
+    run_all(demo, directory, |_| None).await
+}
+
+/// Runs everything at once: each run has a line, a router and a daemon of its own.
+async fn run_all(
+    demo: &Demo,
+    directory: &Path,
+    watcher: impl Fn(DemoMode) -> Option<mpsc::UnboundedSender<DemoSample>>,
+) -> anyhow::Result<Runs> {
+    let [fixed, reference, adaptive] =
+        DemoMode::ALL.map(|mode| run_one(demo, mode, directory, watcher(mode)));
+    let (fixed, reference, adaptive) = tokio::try_join!(fixed, reference, adaptive)?;
+    Ok([fixed, reference, adaptive])
 }
 
 async fn run_one(
     demo: &Demo,
     mode: DemoMode,
     directory: &Path,
-    watcher: Option<mpsc::UnboundedSender<wanctl_sim::DemoSample>>,
+    watcher: Option<mpsc::UnboundedSender<DemoSample>>,
 ) -> anyhow::Result<DemoRun> {
     let directory = directory.join(match mode {
         DemoMode::FixedAtCeiling => "fixed",
-        DemoMode::Controlled => "controlled",
+        DemoMode::Controlled => "reference",
+        DemoMode::Adaptive => "adaptive",
     });
     std::fs::create_dir(&directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
     Ok(demo.run(mode, &directory, watcher).await?)
-}
-
-fn tell(chatty: bool, what: &str) -> anyhow::Result<()> {
-    if chatty {
-        writeln!(std::io::stdout(), "{what}")?;
-    }
-    Ok(())
 }

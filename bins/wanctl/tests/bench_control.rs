@@ -78,7 +78,7 @@ fn a_comparison_is_printed_and_written_the_same_with_any_number_of_jobs() {
     let gate = directory.path().join("gate.json");
     let better = std::fs::read_to_string(&gate)
         .unwrap()
-        .replace(" 0.9", " 1.9");
+        .replace("[0.9", "[1.9");
     std::fs::write(&gate, better).unwrap();
     let worse = bench(directory.path(), &["--gate", "gate.json"]);
     assert_eq!(worse.status.code(), Some(1), "{}", text(&worse.stderr));

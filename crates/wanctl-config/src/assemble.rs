@@ -4,12 +4,14 @@ mod baseline;
 mod bounds;
 mod endpoints;
 mod files;
+mod law;
 mod probe;
 mod router;
 mod thresholds;
 
-pub(crate) use endpoints::clash;
+use std::time::Duration;
 
+pub(crate) use endpoints::clash;
 use wanctl_controller::{ControllerConfig, LawKind};
 use wanctl_storage::{AutorateSnapshot, ConfigSnapshot, StorageConfig, Trigger};
 use wanctl_types::{PerDirection, WanName};
@@ -25,10 +27,12 @@ use crate::value::Number;
 pub(crate) fn assemble(source: &str, values: &Effective, sink: &mut Sink) -> Option<WanConfig> {
     let mut desk = Desk { values, sink };
     // Every part is attempted before any of them is asked for: one run shows all errors.
-    let controller = controller(&mut desk);
+    let law = law::law(&mut desk);
+    let controller = law.and_then(|law| controller(law, &mut desk));
     let probe = probe::probe(&mut desk);
     let router = router::router(&mut desk);
-    let budget = router::budget(&desk);
+    let budget = law.and_then(|law| router::budget(law, &desk));
+    let counter_interval = counter_interval(&desk);
     let storage = storage(&mut desk);
     let telemetry = endpoints::telemetry(&mut desk);
     let name = name(&desk);
@@ -42,6 +46,7 @@ pub(crate) fn assemble(source: &str, values: &Effective, sink: &mut Sink) -> Opt
         probe: probe?,
         router: router?,
         budget: budget?,
+        counter_interval: counter_interval?,
         storage: storage?,
         telemetry: telemetry?,
         files: files?,
@@ -85,27 +90,30 @@ impl Desk<'_> {
     }
 }
 
-fn controller(desk: &mut Desk<'_>) -> Option<ControllerConfig> {
-    let queues = PerDirection::from_fn(|direction| bounds::queue(direction, desk));
-    let thresholds = thresholds::thresholds(desk);
+fn controller(law: LawKind, desk: &mut Desk<'_>) -> Option<ControllerConfig> {
+    let queues = PerDirection::from_fn(|direction| bounds::queue(direction, law, desk));
+    let (thresholds, baseline, load_alpha) = match law {
+        LawKind::Adaptive => (law::thresholds(), law::baseline(), law::load_alpha()),
+        LawKind::Reference | _ => (
+            thresholds::thresholds(desk),
+            baseline::baseline(desk),
+            baseline::load_alpha(desk),
+        ),
+    };
     let accel = desk.values.number(&key::ACCEL_THRESHOLD);
-    let (baseline, load_alpha) = (baseline::baseline(desk), baseline::load_alpha(desk));
     let (aggregation, silence) = (probe::aggregation(desk), probe::silence(desk));
-    let law = law(desk);
     let queues = PerDirection::new(queues.download?, queues.upload?);
     let mut config = ControllerConfig::new(queues, thresholds?, baseline?, load_alpha?);
     config.accel_threshold = thresholds::threshold(accel?)?;
     config.aggregation = aggregation?;
     config.silence = silence?;
-    config.law = law?;
+    config.law = law;
     Some(config)
 }
 
-fn law(desk: &Desk<'_>) -> Option<LawKind> {
-    match desk.values.text(&key::LAW)? {
-        "reference" => Some(LawKind::Reference),
-        _ => None,
-    }
+fn counter_interval(desk: &Desk<'_>) -> Option<Duration> {
+    let millis = desk.values.integer(&key::COUNTER_INTERVAL)?;
+    Some(Duration::from_millis(millis))
 }
 
 fn name(desk: &Desk<'_>) -> Option<WanName> {

@@ -29,6 +29,8 @@ pub struct WanConfig {
     pub router: RouterOsConfig,
     /// How often limits may be raised.
     pub budget: BudgetConfig,
+    /// From one reading of the queues' counters to the next, for a law that looks at them.
+    pub counter_interval: Duration,
     /// Where history is kept; `None` when it is not.
     pub storage: Option<StorageConfig>,
     /// Endpoints and log files.

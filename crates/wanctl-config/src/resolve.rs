@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Position};
 use crate::effective::{Effective, Origin, Setting};
 use crate::reader::{self, Entry, Section};
 use crate::report::Sink;
-use crate::schema::{AUTORATE, Key, Kind, Presence};
+use crate::schema::{AUTORATE, Key, Kind, Presence, key};
 
 /// Looks up an environment variable.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -91,6 +91,12 @@ fn missing(
 ) {
     match key.presence {
         Presence::Required => sink.push(absent(key, near)),
+        Presence::RequiredBy(law) => {
+            // A law that was refused is put right first.
+            if effective.text(&key::LAW) == Some(law) {
+                sink.push(absent(key, near));
+            }
+        }
         Presence::Default(yaml) => {
             let value =
                 reader::read(yaml, sink).and_then(|node| convert::convert(key, &node, env, sink));

@@ -131,6 +131,8 @@ impl fmt::Display for Kind {
 pub enum Presence {
     /// It must be there.
     Required,
+    /// It must be there where `continuous_monitoring.law` has this value; no other law looks at it.
+    RequiredBy(&'static str),
     /// Another key can take its place; the text says which.
     OneOf(&'static str),
     /// Without it this value holds, written as YAML and read like a value in a file.

@@ -196,7 +196,7 @@ fn value_of(path: &'static str) -> BoxedStrategy<Value> {
 
 /// Whether rules tie a key to the values of others.
 fn is_tied(path: &str) -> bool {
-    ["ceiling", "floor", "bloat_ms", "rtt_bounds", "port"]
+    ["ceiling", "floor", "plan", "bloat_ms", "rtt_bounds", "port"]
         .iter()
         .any(|word| path.contains(word))
 }
@@ -234,6 +234,7 @@ fn check_round_trip(loaded: &Loaded, values: &[(&'static str, Value)]) {
     assert_eq!(config.controller, again.controller);
     assert_eq!(config.probe, again.probe);
     assert_eq!(config.budget, again.budget);
+    assert_eq!(config.counter_interval, again.counter_interval);
     assert_eq!(config.storage, again.storage);
     assert_eq!(config.telemetry, again.telemetry);
     assert_eq!(config.files, again.files);

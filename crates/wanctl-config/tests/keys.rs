@@ -70,7 +70,7 @@ fn null_is_the_same_as_missing() {
 
 /// Whether a value just inside a bound must load, or breaks a rule between keys.
 fn stands_alone(path: &str) -> bool {
-    !["ceiling", "floor", "bloat_ms", "rtt_bounds"]
+    !["ceiling", "floor", "plan", "bloat_ms", "rtt_bounds"]
         .iter()
         .any(|word| path.contains(word))
 }
@@ -232,7 +232,7 @@ fn what_is_written_can_be_read_again() {
 fn the_examples_load_without_a_word_and_fit_together() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut configs = Vec::new();
-    for name in ["cable", "dsl", "fiber", "wan1", "wan2"] {
+    for name in ["cable", "dsl", "fiber", "adaptive", "wan1", "wan2"] {
         let path = directory.join(name).with_extension("yaml");
         let loaded = load(&path, &env).unwrap_or_else(|report| panic!("{report}"));
         assert_eq!(loaded.warnings, [], "{name}");
@@ -240,7 +240,7 @@ fn the_examples_load_without_a_word_and_fit_together() {
         assert!(loaded.config.summary().to_string().contains("192.168.88.1"));
         configs.push(loaded.config);
     }
-    let pair = &configs[3..];
+    let pair = &configs[4..];
     assert_eq!(wanctl_config::check_together(pair).unwrap(), []);
 }
 

@@ -434,6 +434,35 @@ pub enum LawKind {
     Adaptive,
 }
 
+impl LawKind {
+    /// When this law wants to be stepped.
+    #[must_use]
+    pub const fn cadence(self) -> Cadence {
+        match self {
+            Self::Reference => Cadence::Rounds,
+            Self::Adaptive => Cadence::Ticks,
+        }
+    }
+
+    /// Whether this law looks at the counters of our shaper, where there are any.
+    #[must_use]
+    pub const fn looks_at_load(self) -> bool {
+        match self {
+            Self::Reference => false,
+            Self::Adaptive => true,
+        }
+    }
+}
+
+/// When a control law makes its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cadence {
+    /// Whenever a round of probes closes: it counts steps, and looks at delay alone.
+    Rounds,
+    /// On every tick of a clock, with the newest of everything: it measures time itself.
+    Ticks,
+}
+
 /// A configuration that cannot work.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

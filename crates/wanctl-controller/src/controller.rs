@@ -12,16 +12,19 @@ use crate::{ControllerConfig, ControllerState, Decision, Observation};
 #[derive(Clone, Debug)]
 pub struct Controller {
     config: ControllerConfig,
+    began_with: ControllerState,
     law: Law,
 }
 
 impl Controller {
-    /// Starts at the ceilings, GREEN, with the configured baseline.
+    /// Starts without any memory: the reference law at the ceilings, GREEN, with the configured
+    /// baseline; the adaptive law below the plan.
     #[must_use]
     pub fn new(config: ControllerConfig) -> Self {
         let state = ControllerState::initial(&config);
         Self {
             law: Law::new(&config, &state),
+            began_with: state,
             config,
         }
     }
@@ -47,5 +50,14 @@ impl Controller {
     /// [`ControllerState::validated`] first.
     pub fn restore(&mut self, state: ControllerState) {
         self.law = Law::new(&self.config, &state);
+        self.began_with = state;
+    }
+
+    /// The state that it began with or that was put back last. A controller with the same
+    /// configuration that is given this state and the same steps makes the same decisions, to the
+    /// bit; an exported state is rounded to whole bits per second.
+    #[must_use]
+    pub const fn began_with(&self) -> &ControllerState {
+        &self.began_with
     }
 }

@@ -15,7 +15,7 @@ use reference::ReferenceLaw;
 /// memory in a [`ControllerState`].
 #[derive(Clone, Debug)]
 pub(crate) enum Law {
-    Reference(ReferenceLaw),
+    Reference(Box<ReferenceLaw>),
     Adaptive(Box<AdaptiveLaw>),
 }
 
@@ -23,7 +23,7 @@ impl Law {
     /// The configured law, going on from `state`.
     pub(crate) fn new(config: &ControllerConfig, state: &ControllerState) -> Self {
         match config.law {
-            LawKind::Reference => Self::Reference(ReferenceLaw::new(config, state)),
+            LawKind::Reference => Self::Reference(Box::new(ReferenceLaw::new(config, state))),
             LawKind::Adaptive => Self::Adaptive(Box::new(AdaptiveLaw::new(config, state))),
         }
     }

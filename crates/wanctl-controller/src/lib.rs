@@ -78,8 +78,8 @@ mod state;
 
 pub use baseline::{Baseline, Learning};
 pub use config::{
-    Aggregation, Alpha, BaselineConfig, ConfigError, ControllerConfig, Factor, Floors, LawKind,
-    QueueConfig, SilenceMode, SilencePolicy, Threshold, Thresholds,
+    Aggregation, Alpha, BaselineConfig, Cadence, ConfigError, ControllerConfig, Factor, Floors,
+    LawKind, QueueConfig, SilenceMode, SilencePolicy, Threshold, Thresholds,
 };
 pub use controller::Controller;
 pub use decision::{

@@ -1,11 +1,14 @@
 //! What survives a restart, and how far a stored state is believed.
 
-use core::fmt;
+mod correction;
+mod learned;
 
 use serde::{Deserialize, Serialize};
 use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound, Zone};
 
 use crate::{BaselineConfig, ControllerConfig, MAX_REFLECTORS, QueueConfig};
+
+pub use correction::{Correction, Counter, LoadKind};
 
 /// Everything that must survive a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +49,7 @@ pub struct LearnedCapacity {
 }
 
 impl ControllerState {
-    /// Longest smoothed RTT that a stored state is believed: longer than any probe waits.
+    /// Longest RTT that a stored state is believed: longer than any probe waits.
     pub const MAX_LOAD: Millis = Millis::saturating(10_000.0);
     /// Most steps a streak of a stored state is believed: a year of steps every 50 ms.
     pub const MAX_STREAK: u32 = 365 * 24 * 3_600 * 20;
@@ -73,6 +76,10 @@ impl ControllerState {
     /// bounds, except that the configured start value is believed even outside of them. A load RTT
     /// that is not above zero, or above [`MAX_LOAD`](Self::MAX_LOAD), is replaced by the baseline.
     /// Counters stop at [`MAX_STREAK`](Self::MAX_STREAK).
+    ///
+    /// What the adaptive law has learned is brought into reach: an estimate between the red floor
+    /// and twice the ceiling, a volatility between 0 and 1. Noise and idle RTTs that cannot have
+    /// been measured are forgotten.
     #[must_use]
     pub fn validated(self, config: &ControllerConfig) -> (Self, Vec<Correction>) {
         let mut corrections = Vec::new();
@@ -89,7 +96,9 @@ impl ControllerState {
             load,
             previous_load,
             outage_cycles,
-            adaptive: self.adaptive,
+            adaptive: self
+                .adaptive
+                .map(|learned| learned.believed(config, &mut note)),
         };
         (state, corrections)
     }
@@ -135,137 +144,6 @@ impl QueueState {
             soft_red_streak: capped(self.soft_red_streak, Counter::SoftRed(direction), note),
             red_streak: capped(self.red_streak, Counter::Red(direction), note),
             last_zone: self.last_zone,
-        }
-    }
-}
-
-/// Something in a stored state that was not believed. Its `Display` says what, why and what was
-/// used instead.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Correction {
-    /// A rate below the red floor was raised to it.
-    RateBelowFloor {
-        /// Which rate.
-        direction: Direction,
-        /// What was stored.
-        found: RateBound,
-        /// What is used.
-        floor: RateBound,
-    },
-    /// A rate above the ceiling was lowered to it.
-    RateAboveCeiling {
-        /// Which rate.
-        direction: Direction,
-        /// What was stored.
-        found: RateBound,
-        /// What is used.
-        ceiling: RateBound,
-    },
-    /// A baseline outside its bounds was brought to the nearer one.
-    BaselineOutOfBounds {
-        /// What was stored.
-        found: Millis,
-        /// What is used.
-        bound: Millis,
-    },
-    /// A load RTT that cannot have been measured was replaced.
-    Load {
-        /// Of which step.
-        kind: LoadKind,
-        /// What was stored.
-        found: Millis,
-        /// What is used.
-        used: Millis,
-    },
-    /// A counter higher than it can have counted was lowered.
-    Counter {
-        /// Which counter.
-        counter: Counter,
-        /// What was stored.
-        found: u32,
-        /// What is used.
-        used: u32,
-    },
-}
-
-impl fmt::Display for Correction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RateBelowFloor {
-                direction,
-                found,
-                floor,
-            } => write!(
-                f,
-                "stored {direction} rate {found} is below the lowest floor; using {floor}"
-            ),
-            Self::RateAboveCeiling {
-                direction,
-                found,
-                ceiling,
-            } => write!(
-                f,
-                "stored {direction} rate {found} is above the ceiling; using {ceiling}"
-            ),
-            Self::BaselineOutOfBounds { found, bound } => write!(
-                f,
-                "stored baseline RTT {found} is outside the configured bounds; using {bound}"
-            ),
-            Self::Load { kind, found, used } => write!(
-                f,
-                "stored {kind} {found} cannot have been measured; using {used}"
-            ),
-            Self::Counter {
-                counter,
-                found,
-                used,
-            } => write!(
-                f,
-                "stored {counter} of {found} is higher than it can be; using {used}"
-            ),
-        }
-    }
-}
-
-/// The load RTTs of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadKind {
-    /// Of the last step.
-    Current,
-    /// Of the step before it.
-    Previous,
-}
-
-impl fmt::Display for LoadKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Current => "load RTT",
-            Self::Previous => "previous load RTT",
-        })
-    }
-}
-
-/// The counters of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counter {
-    /// GREEN steps in a row.
-    Green(Direction),
-    /// `SOFT_RED` steps in a row.
-    SoftRed(Direction),
-    /// RED steps in a row.
-    Red(Direction),
-    /// Silent steps in a row.
-    Outage,
-}
-
-impl fmt::Display for Counter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Green(direction) => write!(f, "{direction} green streak"),
-            Self::SoftRed(direction) => write!(f, "{direction} soft-red streak"),
-            Self::Red(direction) => write!(f, "{direction} red streak"),
-            Self::Outage => f.write_str("count of silent cycles"),
         }
     }
 }

@@ -26,6 +26,7 @@
 mod chain;
 mod clock;
 mod daemon;
+mod load;
 mod lock;
 mod ports;
 mod pulse;

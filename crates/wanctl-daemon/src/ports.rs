@@ -20,6 +20,8 @@ pub struct WanPorts {
     pub reserve: Arc<dyn ReserveChecks>,
     /// Sets rates.
     pub backend: Arc<dyn Backend>,
+    /// Reads counters, best on a connection of its own; `None` when the law does without.
+    pub counters: Option<Arc<dyn Backend>>,
     /// Takes one record per completed cycle; `None` when history is off.
     pub history: Option<Box<dyn History>>,
     /// Keeps the state over restarts.

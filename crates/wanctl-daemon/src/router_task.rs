@@ -37,6 +37,8 @@ pub(crate) struct RouterStatus {
     pub(crate) applied: PerDirection<Option<Bps>>,
     /// Whether it answers and does what it is asked.
     pub(crate) reachability: Reachability,
+    /// Since when it has owed an answer; `None` while nothing is asked.
+    pub(crate) asked_since: Option<Timestamp>,
     /// The last error, until all is well again.
     pub(crate) last_error: Option<String>,
     /// How long the last accepted write took.
@@ -113,19 +115,28 @@ impl RouterTask {
         while !shutdown.is_cancelled() {
             match self.next() {
                 Next::Write(limits) => {
+                    self.note_question(Some(self.clock.now()));
                     let Some(applied) = self.write(limits, &shutdown).await else {
                         break;
                     };
+                    self.note_question(None);
                     self.settle(limits, &applied);
                 }
                 Next::Read => {
-                    if let Some(read) = self.read(&shutdown).await {
+                    self.note_question(Some(self.clock.now()));
+                    let read = self.read(&shutdown).await;
+                    self.note_question(None);
+                    if let Some(read) = read {
                         self.reconcile(read);
                     }
                 }
                 Next::Wait(until) => self.wait(until, &shutdown).await,
             }
         }
+    }
+
+    fn note_question(&self, since: Option<Timestamp>) {
+        self.status.send_modify(|status| status.asked_since = since);
     }
 
     fn next(&mut self) -> Next {

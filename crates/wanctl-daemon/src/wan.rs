@@ -1,9 +1,9 @@
 //! The run loop of one WAN.
 //!
 //! One enum of events and one match: probes leave on absolute deadlines, replies close rounds, a
-//! closed round is one control step, and the step's results go out through channels that never
-//! make the loop wait. It reads time, the network and the disk only through its ports, so the
-//! same loop runs in real, scaled and virtual time.
+//! closed round or a tick is one control step, as the control law wants it, and the step's results
+//! go out through channels that never make the loop wait. It reads time, the network and the disk
+//! only through its ports, so the same loop runs in real, scaled and virtual time.
 
 mod journal;
 mod outputs;
@@ -18,12 +18,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use wanctl_controller::{Controller, Observation, Outcome, Reachability};
+use wanctl_controller::{Cadence, Controller, Observation, Outcome, Reachability};
 use wanctl_probe::{ClosedRound, Received, ReserveAnswer};
 use wanctl_types::{Millis, Timestamp, WanName};
 
 use crate::chain::chain;
 use crate::clock::Clock;
+use crate::load::LoadView;
 use crate::ports::Refresh;
 use crate::pulse::Pulse;
 use crate::world::WorldError;
@@ -47,9 +48,22 @@ pub(crate) struct WanLoop {
     /// When some reflector was first found to have no address.
     lacking_since: Option<Timestamp>,
     outputs: Outputs,
+    load: Option<LoadView>,
+    heard: Heard,
     work: WorkWindow,
     stop_after: Option<u64>,
     pulse: Pulse,
+}
+
+/// What reflectors and reserve checks have said so far, for a law that is stepped by a clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Heard {
+    /// Nothing: there is nothing to decide on yet.
+    Nothing,
+    /// Nothing for as long as an answer may take.
+    Silence,
+    /// A reflector answered at some time; what the last check found, if none has answered since.
+    Answers(Option<Reachability>),
 }
 
 /// Everything that can wake the loop.
@@ -80,6 +94,8 @@ impl WanLoop {
             renewal: Renewal::default(),
             lacking_since: None,
             outputs,
+            load: None,
+            heard: Heard::Nothing,
             work: WorkWindow::new(),
             stop_after: None,
             pulse: Pulse::new(),
@@ -97,6 +113,12 @@ impl WanLoop {
     pub(crate) fn with_refresh(mut self, port: Arc<dyn Refresh>) -> Self {
         self.renewal = Renewal::new(port);
         self
+    }
+
+    /// Shows the law what the router's queues count.
+    pub(crate) fn show_load(&mut self, load: LoadView) {
+        self.outputs.counters_state = load.state();
+        self.load = Some(load);
     }
 
     /// Stops by itself after so many steps.
@@ -121,9 +143,9 @@ impl WanLoop {
             self.probing.accept_waiting(&self.clock).await;
             let now = self.clock.now();
             self.pulse.beat(now);
-            self.probing.tick(&self.clock, now);
-            while let Some(round) = self.probing.poll_closed(now) {
-                self.close(now, &round);
+            match self.controller.config().law.cadence() {
+                Cadence::Rounds => self.turn_by_rounds(now),
+                Cadence::Ticks => self.turn_by_ticks(now),
             }
             self.outputs.end_minute(now, &self.probing);
             self.work.add(self.clock.now().saturating_since(woken));
@@ -133,7 +155,9 @@ impl WanLoop {
 
     fn is_done(&self) -> bool {
         let steps = self.outputs.steps();
-        self.stop_after.is_some_and(|limit| steps >= limit)
+        let in_vain = self.heard == Heard::Silence;
+        self.stop_after
+            .is_some_and(|limit| steps >= limit || in_vain)
     }
 
     async fn next_event(&mut self, shutdown: &CancellationToken) -> Event {
@@ -185,10 +209,54 @@ impl WanLoop {
         }
     }
 
-    fn close(&mut self, now: Timestamp, round: &ClosedRound) {
+    /// Probes leave first; every round that is over is a step.
+    fn turn_by_rounds(&mut self, now: Timestamp) {
+        self.probing.tick(&self.clock, now);
+        while let Some(round) = self.probing.poll_closed(now) {
+            if self.hears(now, &round) {
+                let observation = self.probing.observe(now, &round);
+                self.step(now, &observation);
+            }
+        }
+    }
+
+    /// Every tick is a step, and probes leave after it. Rounds only tell silence.
+    fn turn_by_ticks(&mut self, now: Timestamp) {
+        while let Some(round) = self.probing.poll_closed(now) {
+            if self.hears(now, &round) {
+                self.heard = Heard::Answers(None);
+            }
+        }
+        if self.probing.is_due(now)
+            && let Heard::Answers(reachability) = self.heard
+        {
+            let mut observation = self.probing.observe_tick(now);
+            observation.reachability = reachability;
+            if self.outputs.is_router_lost(now) {
+                forget_answers(&mut observation);
+            }
+            self.observe_load(now, &mut observation);
+            self.step(now, &observation);
+        }
+        self.probing.tick(&self.clock, now);
+    }
+
+    fn observe_load(&mut self, now: Timestamp, observation: &mut Observation) {
+        let Some(load) = &mut self.load else {
+            return;
+        };
+        observation.link = load.observe(now);
+        let outputs = &mut self.outputs;
+        outputs.counters_state = load.state();
+        load.log_change(&self.name, || outputs.may_tell());
+    }
+
+    /// Whether a round that is over has an answer. One that has none may begin a silence; while an
+    /// address is lacking, one that has some asks for it.
+    fn hears(&mut self, now: Timestamp, round: &ClosedRound) -> bool {
         let answered = round.answers.iter().any(Option::is_some);
         if round.stale {
-            return;
+            return false;
         }
         if answered {
             if self.silence.end() && self.outputs.may_tell() {
@@ -198,20 +266,19 @@ impl WanLoop {
                 let since = *self.lacking_since.get_or_insert(now);
                 self.renewal.begin(now, since);
             }
-            let observation = self.probing.observe(now, round);
-            self.step(now, &observation);
-        } else {
-            self.outputs.count_silent_round();
-            if self.silence.begin_check(now) && self.outputs.may_tell() {
-                warn!(wan = %self.name, "no reflector answers; checking the gateway and TCP");
-            }
-            if let Some(since) = self.silence.since() {
-                self.renewal.begin(now, since);
-            }
-            if self.silence.is_unchecked() {
-                self.step_silent(now, Reachability::Nothing);
-            }
+            return true;
         }
+        self.outputs.count_silent_round();
+        if self.silence.begin_check(now) && self.outputs.may_tell() {
+            warn!(wan = %self.name, "no reflector answers; checking the gateway and TCP");
+        }
+        if let Some(since) = self.silence.since() {
+            self.renewal.begin(now, since);
+        }
+        if self.silence.is_unchecked() {
+            self.note_silence(now, Reachability::Nothing);
+        }
+        false
     }
 
     fn step_on_reserve(&mut self, answer: ReserveAnswer) {
@@ -223,7 +290,20 @@ impl WanLoop {
         let outputs = &mut self.outputs;
         self.silence
             .log_change(&self.name, reachability, || outputs.may_tell());
-        self.step_silent(self.clock.now(), reachability);
+        self.note_silence(self.clock.now(), reachability);
+    }
+
+    /// A law that is stepped by rounds makes a step of it; another one sees it at its next tick.
+    fn note_silence(&mut self, now: Timestamp, reachability: Reachability) {
+        match self.controller.config().law.cadence() {
+            Cadence::Rounds => self.step_silent(now, reachability),
+            Cadence::Ticks => {
+                self.heard = match self.heard {
+                    Heard::Answers(_) => Heard::Answers(Some(reachability)),
+                    Heard::Nothing | Heard::Silence => Heard::Silence,
+                };
+            }
+        }
     }
 
     fn step_silent(&mut self, now: Timestamp, reachability: Reachability) {
@@ -274,6 +354,15 @@ impl WanLoop {
     /// Offers the state once more, with what the router confirmed last.
     pub(crate) fn send_last_image(&self) {
         self.outputs.send_image(&self.clock, &self.controller);
+    }
+}
+
+/// A law that measures cannot learn from a line that it does not move: as long as its orders do not
+/// reach the router it shall see as little as in an outage, and hold still.
+fn forget_answers(observation: &mut Observation) {
+    for seen in &mut observation.reflectors {
+        (seen.rtt, seen.overdue, seen.one_way) = (None, None, None);
+        seen.age = Duration::ZERO;
     }
 }
 

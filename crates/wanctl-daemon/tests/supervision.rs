@@ -109,36 +109,62 @@ async fn a_wan_that_cannot_start_is_tried_again_and_the_end_does_not_wait_for_it
 async fn a_reflector_without_an_address_is_waited_for_while_the_others_are_probed() {
     let directory = tempfile::tempdir().unwrap();
     let three = format!("192.0.2.1, {LATE}, 192.0.2.2");
-    let wans = vec![config(directory.path(), "median", &three)];
+    let wan = config(directory.path(), "median", &three);
+    let (early, late) = before_and_after_its_address(wan).await;
+
+    let early_steps = early.counters.completed;
+    assert!((690..=701).contains(&early_steps), "{early:?}");
+    let sent = |wan: &WanSnapshot| [0, 1, 2].map(|place| wan.reflectors[place].sent);
+    assert_eq!(sent(&early)[1], 0);
+    assert_eq!(early.reflectors[1].host, LATE);
+    assert_eq!([0, 1, 2].map(|place| early.reflectors[place].lost), [0; 3]);
+    assert!((180..=201).contains(&sent(&late)[1]), "{late:?}");
+    assert!(late.reflectors[1].rtt.is_some());
+    let late_steps = late.counters.completed - early_steps;
+    assert!((298..=301).contains(&late_steps), "{late_steps}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_law_that_looks_at_each_reflector_has_all_probed_and_waits_for_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let two = format!("{LATE}, 192.0.2.1");
+    let wan = config_with(directory.path(), "ticks", &two, "law: adaptive");
+    let (early, late) = before_and_after_its_address(wan).await;
+
+    assert_eq!(early.reflectors.len(), 2);
+    assert!((690..=701).contains(&early.counters.completed), "{early:?}");
+    let sent = |wan: &WanSnapshot| [0, 1].map(|place| wan.reflectors[place].sent);
+    assert_eq!(sent(&early)[0], 0);
+    assert!((690..=701).contains(&sent(&early)[1]), "{early:?}");
+    assert_eq!([0, 1].map(|place| early.reflectors[place].lost), [0; 2]);
+    assert!((180..=201).contains(&sent(&late)[0]), "{late:?}");
+    assert!(late.reflectors[0].rtt.is_some());
+    let late_steps = late.counters.completed - early.counters.completed;
+    assert!((298..=301).contains(&late_steps), "{late_steps}");
+}
+
+/// Runs a WAN that has [`LATE`] among its reflectors, for 50 s; what it shows after 35 s and at the
+/// end.
+async fn before_and_after_its_address(wan: WanConfig) -> (WanSnapshot, WanSnapshot) {
     let world = Arc::new(TestWorld::default());
     let clock = Clock::simulated(1.0, WallTime::from_unix_millis(1_800_000_000_000));
-    let daemon = Daemon::new(wans, clock, world.clone(), DaemonOptions::default());
+    let daemon = Daemon::new(vec![wan], clock, world.clone(), DaemonOptions::default());
     let snapshots = daemon.snapshots();
     let shutdown = CancellationToken::new();
     let watch = async {
         // Looked up at the start, after 10 s, and after 40 s.
         tokio::time::sleep(Duration::from_secs(35)).await;
-        let early = snapshots.borrow().clone();
+        let early = snapshots.borrow().wans.first().unwrap().clone();
         tokio::time::sleep(Duration::from_secs(15)).await;
-        let late = snapshots.borrow().clone();
+        let late = snapshots.borrow().wans.first().unwrap().clone();
         shutdown.cancel();
         (early, late)
     };
-    let (ended, (early, late)) = tokio::join!(daemon.run(shutdown.clone()), watch);
+    let (ended, seen) = tokio::join!(daemon.run(shutdown.clone()), watch);
 
     assert_eq!(ended.unwrap().incomplete, 0);
     assert_eq!(world.failed_look_ups.load(Ordering::Relaxed), LATE_FAILURES);
-    let (early, late) = (&early.wans[0], &late.wans[0]);
-    let early_steps = early.counters.completed;
-    assert!((690..=701).contains(&early_steps), "{early:?}");
-    let sent = |wan: &WanSnapshot| [0, 1, 2].map(|place| wan.reflectors[place].sent);
-    assert_eq!(sent(early)[1], 0);
-    assert_eq!(early.reflectors[1].host, LATE);
-    assert_eq!([0, 1, 2].map(|place| early.reflectors[place].lost), [0; 3]);
-    assert!((180..=201).contains(&sent(late)[1]), "{late:?}");
-    assert!(late.reflectors[1].rtt.is_some());
-    let late_steps = late.counters.completed - early_steps;
-    assert!((298..=301).contains(&late_steps), "{late_steps}");
+    seen
 }
 
 #[derive(Default)]
@@ -268,6 +294,10 @@ impl Backend for Obedient {
 }
 
 fn config(directory: &Path, name: &str, reflector: &str) -> WanConfig {
+    config_with(directory, name, reflector, "law: reference")
+}
+
+fn config_with(directory: &Path, name: &str, reflector: &str, law: &str) -> WanConfig {
     let directory = directory.display();
     let text = format!(
         "
@@ -279,6 +309,7 @@ lock_file: '{directory}/{name}.lock'
 health_check: {{enabled: false}}
 continuous_monitoring:
   enabled: true
+  {law}
   baseline_rtt_initial: 20
   ping_hosts: [{reflector}]
   use_median_of_three: true

@@ -214,6 +214,19 @@ impl Rounds {
         u32::try_from(waiting.count()).unwrap_or(u32::MAX)
     }
 
+    /// How long the oldest probe to this reflector has been on its way, at `now`, that left after
+    /// every answered one; `None` when there is none. Its round trip will be at least as long.
+    /// Probes given up as lost are not on their way any more.
+    #[must_use]
+    pub fn overdue(&self, reflector: usize, now: Timestamp) -> Option<Duration> {
+        let newest_first = self.flights.iter().rev();
+        newest_first
+            .take_while(|flight| !flight.has_answer_from(reflector))
+            .filter_map(|flight| flight.awaited_since(reflector))
+            .last()
+            .map(|sent_at| now.saturating_since(sent_at))
+    }
+
     /// Losses per reflector since they were last taken: no answer within the timeout, or the
     /// request could not be sent.
     pub fn take_losses(&mut self) -> ArrayVec<u32, MAX_TARGETS> {

@@ -91,6 +91,31 @@ fn an_answer_after_the_quorum_closed_is_late_but_not_lost() {
 }
 
 #[test]
+fn the_oldest_probe_newer_than_any_answered_one_is_overdue() {
+    let mut rounds = rounds();
+    assert_eq!(rounds.overdue(0, at(0)), None);
+    let [first, second, third] = [0, 50, 100].map(|time| rounds.open_round(at(time)));
+    assert_eq!(rounds.overdue(0, at(120)), Some(Duration::from_millis(120)));
+    // The second answer overtakes the first: what left before it says nothing any more.
+    answer(&mut rounds, &second[0], at(120)).unwrap();
+    assert_eq!(rounds.overdue(0, at(130)), Some(Duration::from_millis(30)));
+    assert_eq!(rounds.overdue(1, at(130)), Some(Duration::from_millis(130)));
+    answer(&mut rounds, &first[0], at(130)).unwrap();
+    assert_eq!(rounds.overdue(0, at(140)), Some(Duration::from_millis(40)));
+    answer(&mut rounds, &third[0], at(140)).unwrap();
+    assert_eq!(rounds.overdue(0, at(140)), None);
+    // One that was given up is on its way no more.
+    while rounds.poll_closed(at(1_060)).is_some() {}
+    assert_eq!(
+        rounds.overdue(1, at(1_060)),
+        Some(Duration::from_millis(960))
+    );
+    while rounds.poll_closed(at(1_100)).is_some() {}
+    assert_eq!(rounds.overdue(1, at(1_100)), None);
+    assert_eq!(rounds.overdue(9, at(1_100)), None);
+}
+
+#[test]
 fn late_answers_that_never_come_are_losses() {
     let mut rounds = rounds();
     let asked = rounds.open_round(at(0));

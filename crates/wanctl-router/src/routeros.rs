@@ -33,6 +33,11 @@ const ACTUATION_LIMIT: Duration = Duration::from_secs(3);
 /// second and a change of both directions takes two.
 const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
+/// What a reading of the rates asks for.
+const LIMITS: &str = "disabled,invalid,max-limit";
+/// What a reading of the counters asks for, several times a second.
+const COUNTERS: &str = "bytes,packets,dropped,queued-bytes";
+
 /// Where queues live.
 const QUEUES: &str = "/queue/tree";
 
@@ -159,17 +164,19 @@ impl RouterOsRest {
     /// Looks one queue up by its name and remembers its id.
     async fn find(&self, queue: &Queue, call: &Call) -> Result<Found, Error> {
         let path = format!("{QUEUES}?name={}", encode(queue.name().as_str()));
-        queue.locate(self.list(call, &path).await?, call)
+        let found = queue.locate(self.list(call, &path).await?, call)?;
+        queue.note_state(&found.row);
+        Ok(found)
     }
 
-    /// Reads the named properties of both queues in one request.
+    /// Reads the named properties of both queues in one request, and nothing but them.
     async fn read_both(
         &self,
         operation: Operation,
         properties: &str,
     ) -> Result<(PerDirection<Result<Found, Error>>, Call), Error> {
         let call = Call::new(operation, self.timeout);
-        let path = format!("{QUEUES}?.proplist=.id,name,disabled,invalid,{properties}");
+        let path = format!("{QUEUES}?.proplist=.id,name,{properties}");
         let rows = self.list(&call, &path).await?;
         let download = self.queues.download.locate(rows.clone(), &call);
         let upload = self.queues.upload.locate(rows, &call);
@@ -225,8 +232,12 @@ impl Backend for RouterOsRest {
     }
 
     async fn observe(&self) -> Result<Observed, Error> {
-        let (found, call) = self.read_both(Operation::ReadLimits, "max-limit").await?;
-        let known = |found: Result<Found, Error>, queue| found?.known_limit(queue, &call);
+        let (found, call) = self.read_both(Operation::ReadLimits, LIMITS).await?;
+        let known = |found: Result<Found, Error>, queue: &Queue| {
+            let found = found?;
+            queue.note_state(&found.row);
+            found.known_limit(queue, &call)
+        };
         let download = known(found.download, &self.queues.download);
         let upload = known(found.upload, &self.queues.upload);
         Ok(Observed {
@@ -235,8 +246,7 @@ impl Backend for RouterOsRest {
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
-        let properties = "bytes,packets,dropped,queued-bytes";
-        let (found, _) = self.read_both(Operation::ReadCounters, properties).await?;
+        let (found, _) = self.read_both(Operation::ReadCounters, COUNTERS).await?;
         let found = PerDirection::new(found.download?, found.upload?);
         Ok(found.map(|queue| Counters {
             bytes: queue.row.number("bytes").map(Bytes::new),

@@ -60,6 +60,7 @@ impl<const N: usize> Window<N> {
     }
 
     /// All values, oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = f64> {
         let oldest = (self.next + N).saturating_sub(self.length);
         (oldest..oldest + self.length)
@@ -99,6 +100,7 @@ fn nearest_rank(count: usize, part: f64) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "fewer than 50 values")]
 mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;

@@ -43,8 +43,15 @@ const ACTUATION_DELAY: Duration = Duration::from_millis(5);
 pub enum DemoMode {
     /// Floors equal ceilings: the daemon measures and records, and has nothing to decide.
     FixedAtCeiling,
-    /// The daemon controls the line.
+    /// The daemon controls the line by the reference law.
     Controlled,
+    /// The daemon controls the line by the adaptive law.
+    Adaptive,
+}
+
+impl DemoMode {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::FixedAtCeiling, Self::Controlled, Self::Adaptive];
 }
 
 /// What to run.
@@ -189,10 +196,10 @@ impl Demo {
     }
 }
 
-/// The configuration of a controlled run, with nobody at the router's address.
-pub(crate) fn controlled_config() -> Result<WanConfig, Error> {
+/// The configuration of a run, with nobody at the router's address.
+pub(crate) fn config(mode: DemoMode) -> Result<WanConfig, Error> {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    Settings::new(DemoMode::Controlled, nowhere, Path::new(".")).load()
+    Settings::new(mode, nowhere, Path::new(".")).load()
 }
 
 /// The simulated world of one run.

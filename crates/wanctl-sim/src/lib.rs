@@ -42,7 +42,8 @@ mod virtual_wan;
 pub use demo::{Demo, DemoDelay, DemoMode, DemoRun, DemoSample};
 pub use error::Error;
 pub use link::{
-    Capacity, Demand, LaneConfig, Link, LinkConfig, LinkCounters, ProbeFate, Schedule, Wobble,
+    Capacity, Demand, LaneConfig, Link, LinkConfig, LinkCounters, ProbeFate, QueueCounts, Schedule,
+    Wobble,
 };
 pub use plant::Plant;
 pub use reflector::{UdpReflector, UdpTransport};

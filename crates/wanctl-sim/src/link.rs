@@ -31,7 +31,7 @@ use lane::{Lane, start_of};
 pub(crate) use capacity::read_trace;
 pub use capacity::{Capacity, Wobble};
 pub use config::{LaneConfig, LinkConfig};
-pub use counters::LinkCounters;
+pub use counters::{LinkCounters, QueueCounts};
 pub use demand::Demand;
 pub use schedule::Schedule;
 
@@ -180,6 +180,17 @@ impl Link {
         self.lanes[direction].counters()
     }
 
+    /// What the queue on the router counts. Downloads reach it from the line: it never counts
+    /// more than that carries, and nothing waits in it while the line is the narrower one.
+    #[must_use]
+    pub fn queue_counts(&self, direction: Direction) -> QueueCounts {
+        let lane = &self.lanes[direction];
+        match direction {
+            Direction::Download => lane.counts_behind(),
+            Direction::Upload => lane.counts_before(),
+        }
+    }
+
     fn step(&mut self) {
         let now = start_of(self.steps);
         let down_ms = self.lanes.download.one_way_delay().get();
@@ -280,6 +291,51 @@ mod tests {
         let after = link.queue_delay(Direction::Download).get();
         // 10 of 50 Mbit/s left over for a second: a fifth of a second of queue.
         assert!((full - after - 200.0).abs() < 5.0, "{full} -> {after}");
+    }
+
+    #[test]
+    fn the_router_counts_what_reaches_it_and_holds_only_what_it_holds_back() {
+        let mut both = downloading();
+        both.directions.upload.demand = Schedule::constant(Demand::Greedy { flows: 4 });
+        for (limit, is_held) in [(45, true), (60, false)] {
+            let mut config = both.clone();
+            config.directions.download.limit = Bps::from_mbps(limit);
+            config.directions.upload.limit = Bps::from_mbps(limit / 5);
+            let mut link = Link::new(config, 1);
+            link.advance_to(seconds(10));
+            let before = PerDirection::from_fn(|d| link.queue_counts(d));
+            link.advance_to(seconds(20));
+            let after = PerDirection::from_fn(|d| link.queue_counts(d));
+            let rate = |d: Direction| {
+                let bytes = after[d].bytes.get() - before[d].bytes.get();
+                Bytes::new(bytes)
+                    .per(Duration::from_secs(10))
+                    .unwrap()
+                    .as_mbps()
+            };
+            // Behind the line no more arrives than it carries.
+            let expected = if is_held { 45.0 } else { 50.0 };
+            assert!(
+                (rate(Direction::Download) - expected).abs() < 1.5,
+                "{limit}"
+            );
+            assert_eq!(after.download.backlog > Bytes::ZERO, is_held, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_drains_into_a_tighter_shaper_is_counted_at_its_rate() {
+        let mut link = Link::new(downloading(), 1);
+        link.advance_to(seconds(10));
+        link.set_limit(Direction::Download, Bps::from_mbps(40), link.now());
+        link.advance_to(seconds(10) + Duration::from_millis(100));
+        let before = link.queue_counts(Direction::Download);
+        link.advance_to(seconds(11));
+        let after = link.queue_counts(Direction::Download);
+        let bytes = Bytes::new(after.bytes.get() - before.bytes.get());
+        let rate = bytes.per(Duration::from_millis(900)).unwrap();
+        assert!((rate.as_mbps() - 40.0).abs() < 0.1, "{rate}");
+        assert!(after.backlog > before.backlog);
     }
 
     #[test]

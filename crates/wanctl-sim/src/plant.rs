@@ -11,7 +11,7 @@ use crate::{Link, ProbeFate, QueueMeter, RouterOs};
 /// A [`Link`] whose shaper is two queues of a [`RouterOs`]. Clones are handles to the same one.
 ///
 /// A limit written to the router, over HTTP or in process, governs the link after the actuation
-/// delay. The queues count what the shaper let through and what it holds; `dropped` stays zero,
+/// delay. The queues count what a router's would ([`Link::queue_counts`]); `dropped` stays zero,
 /// as it does on real devices with CAKE.
 ///
 /// ```
@@ -128,10 +128,10 @@ impl Shared {
 
     fn read(&self, queue: &str) -> Option<QueueMeter> {
         let direction = self.direction(queue)?;
-        let counters = self.with_link(|link| link.counters(direction));
+        let counts = self.with_link(|link| link.queue_counts(direction));
         Some(QueueMeter {
-            bytes: counters.shaped,
-            queued: counters.shaper_backlog,
+            bytes: counts.bytes,
+            queued: counts.backlog,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Queues of a simulated router that shape real traffic: HTB classes set through `tc`.
 
+mod backlog;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::thread::JoinHandle;
 use wanctl_types::{Bps, Bytes, QueueName};
 
 use crate::{Error, QueueMeter, RouterOs};
+use backlog::Backlogs;
 
 /// The rate an unlimited queue gets.
 const UNLIMITED: Bps = Bps::from_mbps(10_000);
@@ -27,6 +30,7 @@ const MAX_DEVICE: usize = 15;
 #[derive(Debug)]
 pub struct TcPlant {
     devices: BTreeMap<QueueName, String>,
+    backlogs: Backlogs,
     commands: Option<Sender<String>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -52,8 +56,11 @@ impl TcPlant {
             .name("tc".to_owned())
             .spawn(move || batch.run(&waiting))
             .map_err(started("the thread that feeds tc"))?;
+        let backlogs = Backlogs::start(tc, devices.values())
+            .map_err(started("the thread that looks at queues"))?;
         Ok(Self {
             devices,
+            backlogs,
             commands: Some(commands),
             writer: Some(writer),
         })
@@ -65,10 +72,11 @@ impl TcPlant {
         for (queue, device) in &self.devices {
             router.add_queue(queue.as_str(), Bps::ZERO);
             let (queue, device) = (queue.clone(), device.clone());
+            let backlogs = self.backlogs.clone();
             router.meter_queues(move |asked| {
                 (asked == queue.as_str()).then(|| QueueMeter {
                     bytes: transmitted(&device),
-                    queued: Bytes::ZERO,
+                    queued: backlogs.newest(&device),
                 })
             });
         }

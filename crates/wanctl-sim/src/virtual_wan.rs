@@ -21,7 +21,7 @@ use wanctl_storage::{CycleRecord, CycleSink};
 use wanctl_telemetry::WanSnapshot;
 use wanctl_types::{PerDirection, Timestamp, WallTime, WanName};
 
-use crate::{Error, Link, LinkCounters};
+use crate::{DemoMode, Error, Link, LinkCounters};
 use backend::VirtualRouter;
 pub use fault::{ProbeFault, ProbeTrouble};
 use ports::{FixedAnswer, Memory, MemoryHistory, MemoryStore};
@@ -73,6 +73,8 @@ pub struct VirtualReport {
     pub writes: Vec<(Timestamp, wanctl_router::Limits)>,
     /// When the router was asked for its rates.
     pub readings: Vec<Timestamp>,
+    /// When it was asked for its counters.
+    pub counter_readings: Vec<Timestamp>,
     /// The rates the router really had, and since when; zero is unlimited.
     pub limits: Vec<(Timestamp, PerDirection<wanctl_types::Bps>)>,
     /// How often the state was stored.
@@ -97,7 +99,20 @@ impl VirtualWan {
     ///
     /// [`Error::Settings`], which would be a mistake in this crate.
     pub fn household(seed: u64) -> Result<Self, Error> {
-        let config = crate::demo::controlled_config()?;
+        Self::of_demo(DemoMode::Controlled, seed)
+    }
+
+    /// The same WAN under the adaptive law, with nothing configured but rates.
+    ///
+    /// # Errors
+    ///
+    /// As of [`household`](Self::household).
+    pub fn adaptive_household(seed: u64) -> Result<Self, Error> {
+        Self::of_demo(DemoMode::Adaptive, seed)
+    }
+
+    fn of_demo(mode: DemoMode, seed: u64) -> Result<Self, Error> {
+        let config = crate::demo::config(mode)?;
         Ok(Self {
             name: config.name,
             controller: config.controller,
@@ -190,6 +205,7 @@ impl VirtualWan {
             )),
             reserve: Arc::new(FixedAnswer(self.reserve)),
             backend: Arc::new(router.clone()),
+            counters: Some(Arc::new(router.clone())),
             history: Some(Box::new(MemoryHistory {
                 memory: memory.clone(),
                 sink: self.history.clone(),
@@ -215,6 +231,7 @@ impl VirtualWan {
             records: memory.records,
             writes: device.writes,
             readings: device.readings,
+            counter_readings: device.counter_readings,
             limits: device.history,
             state_saves: memory.saves,
             last_state: memory.last_state,
@@ -239,6 +256,7 @@ impl VirtualWan {
             probe: self.probe.clone(),
             targets: self.targets().into_iter().map(Some).collect(),
             budget: self.budget,
+            counter_interval: WanTaskConfig::COUNTER_INTERVAL,
             seed: self.seed,
         }
     }

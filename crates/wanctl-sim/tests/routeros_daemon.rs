@@ -212,6 +212,7 @@ fn task(router: SocketAddr) -> (WanTask, watch::Sender<WanSnapshot>) {
         transport: Box::new(Echo::default()),
         reserve: Arc::new(NoReserve),
         backend: Arc::new(RouterOsRest::new(device).unwrap()),
+        counters: None,
         history: None,
         state: Arc::new(NoState),
         tape: None,
@@ -221,6 +222,7 @@ fn task(router: SocketAddr) -> (WanTask, watch::Sender<WanSnapshot>) {
         targets: vec![Some(IpAddr::V4(Ipv4Addr::LOCALHOST)); wan.probe.reflectors.len()],
         probe: wan.probe,
         budget: wan.budget,
+        counter_interval: WanTaskConfig::COUNTER_INTERVAL,
         seed: 1,
     };
     let task = WanTask::new(&config, &Clock::system(), controller, ports, views.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wanctl_types::Timestamp;
 
-use crate::snapshot::{RouterState, Snapshot, WanSnapshot};
+use crate::snapshot::{CountersState, RouterState, Snapshot, WanSnapshot};
 
 /// Without a completed step for longer than this, a WAN is not being controlled.
 pub const BLIND_AFTER: Duration = Duration::from_secs(2);
@@ -27,16 +27,19 @@ pub enum Condition {
     HistoryLagging,
     /// No more than half of the reflectors answered within [`BLIND_AFTER`].
     ProbeQuorumLost,
+    /// The control law wants the counters of the router's queues, and they cannot be read.
+    CountersLost,
 }
 
 impl Condition {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Blind,
         Self::RouterLost,
         Self::RouterRefused,
         Self::HistoryLagging,
         Self::ProbeQuorumLost,
+        Self::CountersLost,
     ];
 
     /// The word for it in health reports and metrics.
@@ -48,6 +51,7 @@ impl Condition {
             Self::RouterRefused => "router_refused",
             Self::HistoryLagging => "history_lagging",
             Self::ProbeQuorumLost => "probe_quorum_lost",
+            Self::CountersLost => "counters_lost",
         }
     }
 
@@ -60,6 +64,7 @@ impl Condition {
             Self::RouterRefused => wan.router.state == RouterState::Refused,
             Self::HistoryLagging => snapshot.history.as_ref().is_some_and(|h| h.lagging),
             Self::ProbeQuorumLost => snapshot.has_lost_quorum(wan),
+            Self::CountersLost => wan.router.counters == CountersState::Lost,
         }
     }
 }

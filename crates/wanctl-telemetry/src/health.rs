@@ -153,6 +153,9 @@ pub struct RouterHealth {
     pub drift: u64,
     /// Increases that the write budget put off.
     pub writes_deferred: u64,
+    /// Whether the counters of its queues are read: `off` (the law does not look at them),
+    /// `waiting`, `read`, `lost` or `unsupported`.
+    pub counters: String,
 }
 
 /// The history database.
@@ -301,6 +304,7 @@ impl RouterHealth {
             errors: wan.counters.router_errors,
             drift: wan.counters.router_drift,
             writes_deferred: wan.counters.writes_deferred,
+            counters: router.counters.as_str().to_owned(),
         }
     }
 }

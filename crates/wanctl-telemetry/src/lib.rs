@@ -54,6 +54,6 @@ pub use logging::{LOG_FORMAT_VARIABLE, LogFormat, LogGuard, LogOptions, init as 
 pub use prometheus::{Exposition, render_metrics};
 pub use server::{DRAIN_LIMIT, Endpoint, IDLE_LIMIT, MAX_CONNECTIONS, bind, serve};
 pub use snapshot::{
-    CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot,
-    RouterState, Snapshot, WanSnapshot,
+    CountersState, CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot,
+    RouterSnapshot, RouterState, Snapshot, WanSnapshot,
 };

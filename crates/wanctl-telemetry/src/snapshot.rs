@@ -115,6 +115,38 @@ pub struct RouterSnapshot {
     pub last_error: Option<String>,
     /// How long the last accepted write took.
     pub last_latency: Option<Duration>,
+    /// Whether its queues' counters are read.
+    pub counters: CountersState,
+}
+
+/// Whether the counters of the router's queues are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CountersState {
+    /// The control law does not look at them.
+    #[default]
+    Off,
+    /// None was read yet.
+    Waiting,
+    /// They are read.
+    Read,
+    /// They cannot be read now; the control law goes on with delay alone.
+    Lost,
+    /// The router has none; the control law goes on with delay alone.
+    Unsupported,
+}
+
+impl CountersState {
+    /// The word for it in health reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Waiting => "waiting",
+            Self::Read => "read",
+            Self::Lost => "lost",
+            Self::Unsupported => "unsupported",
+        }
+    }
 }
 
 /// How a router takes requests.

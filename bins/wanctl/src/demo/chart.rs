@@ -1,17 +1,18 @@
-//! The chart of both runs as an SVG file.
+//! The chart of all runs as an SVG file.
 
 use std::path::Path;
 
 use anyhow::anyhow;
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use wanctl_sim::DemoSample;
 
 use super::report::Report;
-use crate::chart::{CAPACITY, Drawn, LIMIT, OTHERS, OURS, Series, panel};
+use crate::chart::{CAPACITY, Drawn, LIMIT, OTHERS, OURS, REFERENCE, Series, panel};
 
-const SIZE: (u32, u32) = (960, 620);
+const SIZE: (u32, u32) = (960, 900);
 
-/// Draws round-trip time and download rate of both runs.
+/// Draws the round-trip time of all runs, and the download rates under either law.
 pub(crate) fn write_svg(report: &Report, path: &Path) -> anyhow::Result<()> {
     draw(report, path)
         .map_err(|error| anyhow!("cannot write the chart {}: {error}", path.display()))
@@ -20,34 +21,55 @@ pub(crate) fn write_svg(report: &Report, path: &Path) -> anyhow::Result<()> {
 fn draw(report: &Report, path: &Path) -> Drawn {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let (upper, lower) = root.split_vertically(SIZE.1 / 2);
-    let (without, with) = (&report.without.samples, &report.with.samples);
+    let (upper, rest) = root.split_vertically(SIZE.1 / 3);
+    let (middle, lower) = rest.split_vertically(SIZE.1 / 3);
+    let (without, reference) = (&report.without.samples, &report.with.samples);
+    let adaptive = &report.adaptive.samples;
     let delay = |sample: &DemoSample| sample.rtt_ms.get();
     panel(
         &upper,
         "Round-trip time, ms",
         &[
             series("limits fixed at the ceiling", OTHERS, without, delay),
-            series("controlled by wanctld", OURS, with, delay),
+            series("reference law", REFERENCE, reference, delay),
+            series("adaptive law", OURS, adaptive, delay),
         ],
     )?;
+    download(
+        &middle,
+        "Download, Mbit/s, reference law",
+        REFERENCE,
+        reference,
+    )?;
+    download(&lower, "Download, Mbit/s, adaptive law", OURS, adaptive)?;
+    root.present()?;
+    Ok(())
+}
+
+fn download<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    title: &str,
+    color: RGBColor,
+    samples: &[DemoSample],
+) -> Drawn
+where
+    B::ErrorType: 'static,
+{
     panel(
-        &lower,
-        "Download, Mbit/s, controlled",
+        area,
+        title,
         &[
-            series("capacity of the line", CAPACITY, with, |s| {
+            series("capacity of the line", CAPACITY, samples, |s| {
                 s.capacity_bps.download.as_mbps()
             }),
-            series("limit on the router", LIMIT, with, |s| {
+            series("limit on the router", LIMIT, samples, |s| {
                 s.limit_bps.download.as_mbps()
             }),
-            series("delivered", OURS, with, |s| {
+            series("delivered", color, samples, |s| {
                 s.delivered_bps.download.as_mbps()
             }),
         ],
-    )?;
-    root.present()?;
-    Ok(())
+    )
 }
 
 fn series(

@@ -1,4 +1,4 @@
-//! What the two runs came to, for people and for programs.
+//! What the runs came to, for people and for programs.
 
 use std::fmt;
 
@@ -6,7 +6,9 @@ use serde::Serialize;
 use wanctl_sim::{Demo, DemoRun};
 use wanctl_types::Direction;
 
-/// Both runs and how they came about.
+use super::Runs;
+
+/// All runs and how they came about.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) schema_version: u32,
@@ -14,12 +16,16 @@ pub(crate) struct Report {
     pub(crate) description: &'static str,
     pub(crate) seed: u64,
     pub(crate) speed: f64,
+    /// Limits fixed at the ceiling.
     pub(crate) without: DemoRun,
+    /// Controlled by the reference law.
     pub(crate) with: DemoRun,
+    /// Controlled by the adaptive law.
+    pub(crate) adaptive: DemoRun,
 }
 
 impl Report {
-    pub(crate) fn new(demo: &Demo, without: DemoRun, with: DemoRun) -> Self {
+    pub(crate) fn new(demo: &Demo, [without, with, adaptive]: Runs) -> Self {
         Self {
             schema_version: 1,
             scenario: demo.scenario.name,
@@ -28,19 +34,21 @@ impl Report {
             speed: demo.speed,
             without,
             with,
+            adaptive,
         }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = [&self.without, &self.with];
+        let columns = [&self.without, &self.with, &self.adaptive];
         writeln!(
             f,
             "{}: {} (seed {})",
             self.scenario, self.description, self.seed
         )?;
-        writeln!(f, "{:34}{:>12}{:>12}", "", "without", "with")?;
+        let heads = ["without", "reference", "adaptive"];
+        row(f, "", heads.map(str::to_owned))?;
         for (label, pick) in DELAYS {
             row(f, label, columns.map(|run| format!("{:.1} ms", pick(run))))?;
         }
@@ -67,10 +75,11 @@ impl fmt::Display for Report {
             "cycles recorded",
             columns.map(|run| run.recorded_cycles.to_string()),
         )?;
-        let [without, with] = columns.map(|run| run.added_delay.p95_ms.get());
+        let [without, reference, adaptive] = columns.map(|run| run.added_delay.p95_ms.get());
         writeln!(
             f,
-            "\nWhile the line is busy, 19 of 20 packets wait at most {with:.0} ms instead of {without:.0} ms."
+            "\nWhile the line is busy, 19 of 20 packets wait at most {reference:.0} ms (reference law) \
+             or {adaptive:.0} ms\n(adaptive law) instead of {without:.0} ms."
         )
     }
 }
@@ -89,9 +98,9 @@ const DELAYS: [(&str, Pick); 3] = [
     }),
 ];
 
-fn row(f: &mut fmt::Formatter<'_>, label: &str, cells: [String; 2]) -> fmt::Result {
-    let [without, with] = cells;
-    writeln!(f, "{label:34}{without:>12}{with:>12}")
+fn row(f: &mut fmt::Formatter<'_>, label: &str, cells: [String; 3]) -> fmt::Result {
+    let [without, reference, adaptive] = cells;
+    writeln!(f, "{label:34}{without:>12}{reference:>12}{adaptive:>12}")
 }
 
 fn share(utilisation: Option<f64>) -> String {

@@ -13,16 +13,16 @@ use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 use tokio::sync::mpsc;
-use wanctl_sim::{Demo, DemoMode, DemoRun, DemoSample};
-use wanctl_types::{Direction, Zone};
+use wanctl_sim::{Demo, DemoMode, DemoSample};
+use wanctl_types::{Bps, Direction, Zone};
 
-use super::run_one;
+use super::{Runs, run_all};
 
 /// Time from one picture to the next.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Runs both runs while drawing them; `None` when the user had seen enough.
-pub(crate) async fn watch(demo: &Demo, directory: &Path) -> anyhow::Result<Option<[DemoRun; 2]>> {
+/// Runs all runs while drawing them; `None` when the user had seen enough.
+pub(crate) async fn watch(demo: &Demo, directory: &Path) -> anyhow::Result<Option<Runs>> {
     let mut terminal = ratatui::try_init().context("cannot take over the terminal")?;
     let result = play(&mut terminal, demo, directory).await;
     ratatui::restore();
@@ -33,50 +33,28 @@ async fn play(
     terminal: &mut DefaultTerminal,
     demo: &Demo,
     directory: &Path,
-) -> anyhow::Result<Option<[DemoRun; 2]>> {
+) -> anyhow::Result<Option<Runs>> {
     let mut picture = Picture::new(demo);
-    let Some(fixed) = play_one(
-        terminal,
-        &mut picture,
-        demo,
-        DemoMode::FixedAtCeiling,
-        directory,
-    )
-    .await?
-    else {
-        return Ok(None);
+    let (seen, mut samples) = mpsc::unbounded_channel();
+    let forward = |mode| {
+        let (watcher, mut taken) = mpsc::unbounded_channel();
+        let seen = seen.clone();
+        tokio::spawn(async move {
+            while let Some(sample) = taken.recv().await {
+                if seen.send((mode, sample)).is_err() {
+                    return;
+                }
+            }
+        });
+        Some(watcher)
     };
-    let controlled = play_one(
-        terminal,
-        &mut picture,
-        demo,
-        DemoMode::Controlled,
-        directory,
-    )
-    .await?;
-    Ok(controlled.map(|controlled| [fixed, controlled]))
-}
-
-async fn play_one(
-    terminal: &mut DefaultTerminal,
-    picture: &mut Picture,
-    demo: &Demo,
-    mode: DemoMode,
-    directory: &Path,
-) -> anyhow::Result<Option<DemoRun>> {
-    let (watcher, mut samples) = mpsc::unbounded_channel();
-    let run = run_one(demo, mode, directory, Some(watcher));
-    tokio::pin!(run);
+    let runs = run_all(demo, directory, forward);
+    tokio::pin!(runs);
     let mut frames = tokio::time::interval(FRAME);
     loop {
         tokio::select! {
-            done = &mut run => {
-                while let Ok(sample) = samples.try_recv() {
-                    picture.add(mode, sample);
-                }
-                return done.map(Some);
-            }
-            Some(sample) = samples.recv() => picture.add(mode, sample),
+            done = &mut runs => return done.map(Some),
+            Some((mode, sample)) = samples.recv() => picture.add(mode, sample),
             _ = frames.tick() => {
                 terminal.draw(|frame| picture.draw(frame))?;
                 if asked_to_quit()? {
@@ -106,11 +84,12 @@ struct Picture {
     phases: Vec<(f64, &'static str)>,
     seed: u64,
     without: Vec<(f64, f64)>,
-    with: Vec<(f64, f64)>,
+    reference: Vec<(f64, f64)>,
+    adaptive: Vec<(f64, f64)>,
     capacity: Vec<(f64, f64)>,
     limit: Vec<(f64, f64)>,
     delivered: Vec<(f64, f64)>,
-    last: Option<(DemoMode, DemoSample)>,
+    last: [Option<DemoSample>; DemoMode::ALL.len()],
 }
 
 impl Picture {
@@ -123,36 +102,39 @@ impl Picture {
                 .collect(),
             seed: demo.seed,
             without: Vec::new(),
-            with: Vec::new(),
+            reference: Vec::new(),
+            adaptive: Vec::new(),
             capacity: Vec::new(),
             limit: Vec::new(),
             delivered: Vec::new(),
-            last: None,
+            last: [None; DemoMode::ALL.len()],
         }
     }
 
+    /// The rates are drawn of the adaptive law.
     fn add(&mut self, mode: DemoMode, sample: DemoSample) {
         let at = sample.time_s;
-        if self.last.is_some_and(|(last, _)| last != mode) {
-            self.capacity.clear();
-            self.limit.clear();
-            self.delivered.clear();
-        }
+        let mbps = |rate: Bps| (at, rate.as_mbps());
+        let delay = (at, sample.rtt_ms.get());
         match mode {
-            DemoMode::FixedAtCeiling => self.without.push((at, sample.rtt_ms.get())),
-            DemoMode::Controlled => self.with.push((at, sample.rtt_ms.get())),
+            DemoMode::FixedAtCeiling => self.without.push(delay),
+            DemoMode::Controlled => self.reference.push(delay),
+            DemoMode::Adaptive => {
+                self.adaptive.push(delay);
+                self.capacity.push(mbps(sample.capacity_bps.download));
+                self.limit.push(mbps(sample.limit_bps.download));
+                self.delivered.push(mbps(sample.delivered_bps.download));
+            }
         }
-        self.capacity
-            .push((at, sample.capacity_bps.download.as_mbps()));
-        self.limit.push((at, sample.limit_bps.download.as_mbps()));
-        self.delivered
-            .push((at, sample.delivered_bps.download.as_mbps()));
-        self.last = Some((mode, sample));
+        let place = DemoMode::ALL.iter().position(|other| *other == mode);
+        if let Some(last) = place.and_then(|place| self.last.get_mut(place)) {
+            *last = Some(sample);
+        }
     }
 
     fn draw(&self, frame: &mut Frame<'_>) {
         let [head, delay, rate, foot] = Layout::vertical([
-            Constraint::Length(2),
+            Constraint::Length(4),
             Constraint::Fill(1),
             Constraint::Fill(1),
             Constraint::Length(1),
@@ -165,35 +147,24 @@ impl Picture {
     }
 
     fn head(&self) -> Vec<Line<'_>> {
-        let Some((mode, sample)) = &self.last else {
+        let Some(newest) = self.last.iter().flatten().next_back() else {
             return vec![Line::from(
-                "starting the simulated line, router and daemon ...",
+                "starting the simulated lines, routers and daemons ...",
             )];
         };
-        let what = match mode {
-            DemoMode::FixedAtCeiling => "1 of 2: limits fixed at the ceiling".red(),
-            DemoMode::Controlled => "2 of 2: controlled by wanctld".green(),
-        };
-        let phase = self.phases.iter().find(|(to, _)| sample.time_s < *to);
+        let phase = self.phases.iter().find(|(to, _)| newest.time_s < *to);
         let phase = phase.map_or("", |(_, name)| name);
-        let mut state = vec![Span::from(format!(
-            "round trip {:>6.1} ms   ",
-            sample.rtt_ms.get()
-        ))];
-        for direction in Direction::BOTH {
-            let limit = sample.limit_bps[direction].as_mbps();
-            state.push(Span::from(format!("{direction} {limit:.1} Mbit/s ")));
-            state.push(zone(sample.zone[direction]));
-            state.push(Span::from("   "));
-        }
-        let title = format!("   {:>4.1} s  {phase}   seed {}", sample.time_s, self.seed);
-        vec![Line::from(vec![what, title.into()]), Line::from(state)]
+        let title = format!("{:>4.1} s  {phase}   seed {}", newest.time_s, self.seed);
+        let states = DemoMode::ALL.iter().zip(&self.last);
+        let states = states.filter_map(|(mode, last)| last.map(|sample| state(*mode, &sample)));
+        std::iter::once(Line::from(title)).chain(states).collect()
     }
 
     fn draw_delay(&self, frame: &mut Frame<'_>, area: Rect) {
         let lines = [
             line("without control", Color::Red, &self.without),
-            line("with control", Color::Green, &self.with),
+            line("reference law", Color::Yellow, &self.reference),
+            line("adaptive law", Color::Green, &self.adaptive),
         ];
         self.chart(frame, area, "round-trip time, ms", lines.into());
     }
@@ -204,7 +175,7 @@ impl Picture {
             line("limit", Color::Blue, &self.limit),
             line("delivered", Color::Green, &self.delivered),
         ];
-        self.chart(frame, area, "download, Mbit/s", lines.into());
+        self.chart(frame, area, "download, Mbit/s, adaptive law", lines.into());
     }
 
     fn chart(&self, frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Series<'_>>) {
@@ -231,6 +202,24 @@ impl Picture {
             .y_axis(Axis::default().bounds([0.0, top]).labels(labels(top)));
         frame.render_widget(chart, area);
     }
+}
+
+/// Where a run stands.
+fn state(mode: DemoMode, sample: &DemoSample) -> Line<'static> {
+    let who = match mode {
+        DemoMode::FixedAtCeiling => "without control".red(),
+        DemoMode::Controlled => "reference law  ".yellow(),
+        DemoMode::Adaptive => "adaptive law   ".green(),
+    };
+    let rtt = format!("  round trip {:>6.1} ms   ", sample.rtt_ms.get());
+    let mut spans = vec![who, Span::from(rtt)];
+    for direction in Direction::BOTH {
+        let limit = sample.limit_bps[direction].as_mbps();
+        spans.push(Span::from(format!("{direction} {limit:.1} Mbit/s ")));
+        spans.push(zone(sample.zone[direction]));
+        spans.push(Span::from("   "));
+    }
+    Line::from(spans)
 }
 
 /// One line of a chart.

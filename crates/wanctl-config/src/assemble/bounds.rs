@@ -1,6 +1,6 @@
 //! Floors, ceiling and steps of one direction.
 
-use wanctl_controller::{Factor, Floors, QueueConfig};
+use wanctl_controller::{Factor, Floors, LawKind, QueueConfig};
 use wanctl_types::{Direction, RateBound};
 
 use super::Desk;
@@ -11,6 +11,7 @@ use crate::value::Number;
 /// The rows of one direction.
 struct Rows {
     ceiling: &'static Key,
+    plan: &'static Key,
     floor: &'static Key,
     green: &'static Key,
     yellow: &'static Key,
@@ -27,6 +28,7 @@ struct Rows {
 
 static DOWNLOAD: Rows = Rows {
     ceiling: &key::DL_CEILING,
+    plan: &key::DL_PLAN,
     floor: &key::DL_FLOOR,
     green: &key::DL_FLOOR_GREEN,
     yellow: &key::DL_FLOOR_YELLOW,
@@ -41,6 +43,7 @@ static DOWNLOAD: Rows = Rows {
 
 static UPLOAD: Rows = Rows {
     ceiling: &key::UL_CEILING,
+    plan: &key::UL_PLAN,
     floor: &key::UL_FLOOR,
     green: &key::UL_FLOOR_GREEN,
     yellow: &key::UL_FLOOR_YELLOW,
@@ -53,22 +56,40 @@ static UPLOAD: Rows = Rows {
     soft_red_required: None,
 };
 
-pub(super) fn queue(direction: Direction, desk: &mut Desk<'_>) -> Option<QueueConfig> {
+/// The step of a law that has none, of the ceiling; its factor.
+const NOMINAL_STEP: f64 = 0.01;
+const NOMINAL_FACTOR: f64 = 0.85;
+
+pub(super) fn queue(
+    direction: Direction,
+    law: LawKind,
+    desk: &mut Desk<'_>,
+) -> Option<QueueConfig> {
     let rows = match direction {
         Direction::Download => &DOWNLOAD,
         Direction::Upload => &UPLOAD,
     };
     let floors = floors(rows, desk);
     ordered(rows, desk);
+    planned(rows, desk);
     let number = |key| desk.values.number(key).map(Number::get);
+    let ceiling = number(rows.ceiling)?;
+    let (step, factor) = match law {
+        LawKind::Adaptive => (NOMINAL_STEP * ceiling, NOMINAL_FACTOR),
+        LawKind::Reference | _ => (number(rows.step_up)?, number(rows.factor_down)?),
+    };
     let mut config = QueueConfig::new(
         floors?,
-        rate(number(rows.ceiling)?)?,
-        rate(number(rows.step_up)?)?,
-        Factor::new(number(rows.factor_down)?).ok()?,
+        rate(ceiling)?,
+        rate(step)?,
+        Factor::new(factor).ok()?,
         Factor::new(number(rows.factor_down_yellow)?).ok()?,
     )
     .ok()?;
+    if desk.values.refused(rows.plan) {
+        return None;
+    }
+    config.plan = number(rows.plan).and_then(rate);
     config.green_required = desk.values.integer(rows.green_required)?;
     if let Some(key) = rows.soft_red_required {
         config.soft_red_required = desk.values.integer(key)?;
@@ -143,6 +164,26 @@ fn ignore(keys: &[Option<&'static Key>], reason: &str, desk: &mut Desk<'_>) {
         if desk.is_written(key) {
             let message = format!("this floor is not used, since {reason}");
             desk.report(key, Diagnostic::new(Code::Unused, message));
+        }
+    }
+}
+
+/// The plan lies between the lowest floor and the ceiling.
+fn planned(rows: &Rows, desk: &mut Desk<'_>) {
+    let values = desk.values;
+    let floor = if desk.is_written(rows.green) {
+        rows.red
+    } else {
+        rows.floor
+    };
+    for (low, high) in [(floor, rows.plan), (rows.plan, rows.ceiling)] {
+        if let (Some(small), Some(large)) = (values.number(low), values.number(high))
+            && small.get() > large.get()
+        {
+            let (lower, upper) = (desk.named(low, small), desk.named(high, large));
+            let finding = Diagnostic::new(Code::Order, format!("{lower} is above {upper}"));
+            let help = "wanted: the lowest floor <= plan <= ceiling; the ceiling is a hard limit";
+            desk.report(rows.plan, finding.help(help));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use wanctl_controller::LawKind;
 use wanctl_router::{BudgetConfig, RouterOsConfig, Scheme, TlsTrust};
 use wanctl_types::{PerDirection, QueueName};
 
@@ -41,12 +42,25 @@ pub(super) fn router(desk: &mut Desk<'_>) -> Option<RouterOsConfig> {
     Some(config)
 }
 
-pub(super) fn budget(desk: &Desk<'_>) -> Option<BudgetConfig> {
+/// Rises a second that a law is given which looks for the end of the line in small steps: as many
+/// as there are readings of the counters.
+const ADAPTIVE_RISES: u32 = 5;
+
+pub(super) fn budget(law: LawKind, desk: &Desk<'_>) -> Option<BudgetConfig> {
     let values = desk.values;
+    if values.refused(&key::LIMITER_MAX_CHANGES) {
+        return None;
+    }
+    let seconds: u32 = values.integer(&key::LIMITER_WINDOW)?;
+    let usual = match law {
+        LawKind::Adaptive => ADAPTIVE_RISES.saturating_mul(seconds),
+        LawKind::Reference | _ => BudgetConfig::default().max_changes,
+    };
+    let written = values.integer(&key::LIMITER_MAX_CHANGES);
     Some(BudgetConfig::new(
         values.flag(&key::LIMITER_ENABLED)?,
-        values.integer(&key::LIMITER_MAX_CHANGES)?,
-        Duration::from_secs(values.integer(&key::LIMITER_WINDOW)?),
+        written.unwrap_or(usual),
+        Duration::from_secs(seconds.into()),
     ))
 }
 

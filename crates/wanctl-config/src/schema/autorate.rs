@@ -4,7 +4,7 @@ use super::Kind::{
     Address, Choice, Flag, Host, Hosts, Ignored, Integer, Interface, Listen, Name, Number, Path,
     Secret, Targets, Text,
 };
-use super::Presence::{Default, Derived, OneOf, Optional, Required};
+use super::Presence::{Default, Derived, OneOf, Optional, Required, RequiredBy};
 use super::Unit::{Cycles, Days, MegabitsPerSecond, Milliseconds, Seconds};
 use super::{Bounds, Key};
 
@@ -32,7 +32,7 @@ macro_rules! table {
 /// How the floors of a direction may be given.
 const FLOORS: &str = "either `floor_mbps`, or a floor for each zone";
 /// How a smoothing may be given.
-const SMOOTHING: &str = "either the time constant or the alpha";
+const SMOOTHING: &str = "either the time constant or the alpha, with `law: reference`";
 
 /// A rate of the download direction; 0 would lift the limit on a router.
 const DOWNLOAD_RATE: Bounds = Bounds::new(0.001, 10_000.0);
@@ -62,7 +62,8 @@ table! {
     ROUTER_TYPE = "router.type": Ignored, Optional, "Accepted for old files; not used.";
     LIMITER_ENABLED = "router.rate_limiter.enabled": Flag, Default("true"),
         "Whether rises of the router's limits are budgeted; falls never are.";
-    LIMITER_MAX_CHANGES = "router.rate_limiter.max_changes": Integer, Default("5"),
+    LIMITER_MAX_CHANGES = "router.rate_limiter.max_changes": Integer,
+        Derived("`5`; with `law: adaptive` as many as 5 a second"),
         "Rises allowed in one window.", bounds: Some(Bounds::new(1.0, 10_000.0));
     LIMITER_WINDOW = "router.rate_limiter.window_seconds": Integer, Default("10"),
         "Length of the window.", unit: Seconds, bounds: Some(Bounds::new(1.0, 3_600.0));
@@ -72,14 +73,20 @@ table! {
 
     ENABLED = "continuous_monitoring.enabled": Flag, Required,
         "Whether this WAN is controlled at all.";
-    LAW = "continuous_monitoring.law": Choice(&["reference"]), Default("reference"),
-        "The control law.";
-    BASELINE_INITIAL = "continuous_monitoring.baseline_rtt_initial": Number, Required,
-        "RTT of the idle line, as a first guess.",
+    LAW = "continuous_monitoring.law": Choice(&["reference", "adaptive"]), Default("reference"),
+        "The control law. `adaptive` learns capacity and thresholds and wants only the plan rates, ceilings and floors.";
+    COUNTER_INTERVAL = "continuous_monitoring.counter_interval_ms": Integer, Default("200"),
+        "Time from one reading of the queues' counters to the next; only `adaptive` reads them.",
+        unit: Milliseconds, bounds: Some(Bounds::new(50.0, 200.0));
+    BASELINE_INITIAL = "continuous_monitoring.baseline_rtt_initial": Number,
+        RequiredBy("reference"), "RTT of the idle line, as a first guess.",
         unit: Milliseconds, bounds: Some(Bounds::new(1.0, 500.0));
 
     DL_CEILING = "continuous_monitoring.download.ceiling_mbps": Number, Required,
         "Highest download limit.", unit: MegabitsPerSecond, bounds: Some(Bounds::new(1.0, 10_000.0));
+    DL_PLAN = "continuous_monitoring.download.plan_mbps": Number, Derived("`ceiling_mbps`"),
+        "The download rate the line was sold with, right or wrong: where `adaptive` begins.",
+        unit: MegabitsPerSecond, bounds: Some(Bounds::new(1.0, 10_000.0));
     DL_FLOOR = "continuous_monitoring.download.floor_mbps": Number, OneOf(FLOORS),
         "Lowest download limit in every zone.", unit: MegabitsPerSecond, bounds: Some(DOWNLOAD_RATE);
     DL_FLOOR_GREEN = "continuous_monitoring.download.floor_green_mbps": Number, OneOf(FLOORS),
@@ -92,10 +99,10 @@ table! {
         "Lowest download limit while SOFT_RED.", unit: MegabitsPerSecond, bounds: Some(DOWNLOAD_RATE);
     DL_FLOOR_RED = "continuous_monitoring.download.floor_red_mbps": Number, OneOf(FLOORS),
         "Lowest download limit ever.", unit: MegabitsPerSecond, bounds: Some(DOWNLOAD_RATE);
-    DL_STEP_UP = "continuous_monitoring.download.step_up_mbps": Number, Required,
+    DL_STEP_UP = "continuous_monitoring.download.step_up_mbps": Number, RequiredBy("reference"),
         "What a rise adds to the download limit.",
         unit: MegabitsPerSecond, bounds: Some(Bounds::new(0.1, 100.0));
-    DL_FACTOR_DOWN = "continuous_monitoring.download.factor_down": Number, Required,
+    DL_FACTOR_DOWN = "continuous_monitoring.download.factor_down": Number, RequiredBy("reference"),
         "What a RED step multiplies the download limit by; 1.0 never lowers it.",
         bounds: Some(Bounds::new(0.1, 1.0));
     DL_FACTOR_DOWN_YELLOW = "continuous_monitoring.download.factor_down_yellow": Number,
@@ -110,6 +117,9 @@ table! {
 
     UL_CEILING = "continuous_monitoring.upload.ceiling_mbps": Number, Required,
         "Highest upload limit.", unit: MegabitsPerSecond, bounds: Some(Bounds::new(1.0, 1_000.0));
+    UL_PLAN = "continuous_monitoring.upload.plan_mbps": Number, Derived("`ceiling_mbps`"),
+        "The upload rate the line was sold with, right or wrong: where `adaptive` begins.",
+        unit: MegabitsPerSecond, bounds: Some(Bounds::new(1.0, 1_000.0));
     UL_FLOOR = "continuous_monitoring.upload.floor_mbps": Number, OneOf(FLOORS),
         "Lowest upload limit in every zone.", unit: MegabitsPerSecond, bounds: Some(UPLOAD_RATE);
     UL_FLOOR_GREEN = "continuous_monitoring.upload.floor_green_mbps": Number, OneOf(FLOORS),
@@ -119,10 +129,10 @@ table! {
         "Lowest upload limit while YELLOW.", unit: MegabitsPerSecond, bounds: Some(UPLOAD_RATE);
     UL_FLOOR_RED = "continuous_monitoring.upload.floor_red_mbps": Number, OneOf(FLOORS),
         "Lowest upload limit ever.", unit: MegabitsPerSecond, bounds: Some(UPLOAD_RATE);
-    UL_STEP_UP = "continuous_monitoring.upload.step_up_mbps": Number, Required,
+    UL_STEP_UP = "continuous_monitoring.upload.step_up_mbps": Number, RequiredBy("reference"),
         "What a rise adds to the upload limit.",
         unit: MegabitsPerSecond, bounds: Some(Bounds::new(0.1, 100.0));
-    UL_FACTOR_DOWN = "continuous_monitoring.upload.factor_down": Number, Required,
+    UL_FACTOR_DOWN = "continuous_monitoring.upload.factor_down": Number, RequiredBy("reference"),
         "What a RED step multiplies the upload limit by; 1.0 never lowers it.",
         bounds: Some(Bounds::new(0.1, 1.0));
     UL_FACTOR_DOWN_YELLOW = "continuous_monitoring.upload.factor_down_yellow": Number,
@@ -132,10 +142,10 @@ table! {
         "GREEN steps in a row before the upload limit rises.",
         unit: Cycles, bounds: Some(Bounds::new(1.0, 10.0));
 
-    TARGET_BLOAT = "continuous_monitoring.thresholds.target_bloat_ms": Number, Required,
+    TARGET_BLOAT = "continuous_monitoring.thresholds.target_bloat_ms": Number, RequiredBy("reference"),
         "Delay above the baseline that is still GREEN.",
         unit: Milliseconds, bounds: Some(Bounds::new(1.0, 100.0));
-    WARN_BLOAT = "continuous_monitoring.thresholds.warn_bloat_ms": Number, Required,
+    WARN_BLOAT = "continuous_monitoring.thresholds.warn_bloat_ms": Number, RequiredBy("reference"),
         "Delay above the baseline that is still YELLOW.",
         unit: Milliseconds, bounds: Some(Bounds::new(1.0, 200.0));
     HARD_RED_BLOAT = "continuous_monitoring.thresholds.hard_red_bloat_ms": Number, Default("80"),

@@ -87,6 +87,7 @@ fn kind(kind: Kind) -> String {
 fn absence(presence: Presence) -> String {
     match presence {
         Presence::Required => "**required**".to_owned(),
+        Presence::RequiredBy(law) => format!("required with `law: {law}`"),
         Presence::OneOf(rule) => format!("required: {rule}"),
         Presence::Default(yaml) => format!("`{yaml}`"),
         Presence::Derived(rule) => rule.to_owned(),

@@ -120,6 +120,11 @@ impl Supervisor {
             transport: self.world.transport(&config.probe, &known(&targets))?,
             reserve: self.world.reserve(&config.probe),
             backend: self.world.backend(&config.router)?,
+            counters: if config.controller.law.looks_at_load() {
+                Some(self.world.backend(&config.router)?)
+            } else {
+                None
+            },
             history: self
                 .history
                 .clone()
@@ -135,6 +140,7 @@ impl Supervisor {
             probe: config.probe.clone(),
             targets,
             budget: config.budget,
+            counter_interval: config.counter_interval,
             seed: self.seed.unwrap_or_else(random_seed),
         };
         info!(wan = %config.name, reflectors = ?known(&task.targets), "starting");
@@ -170,7 +176,13 @@ impl Supervisor {
                 "continuing from the stored state"
             );
         } else {
-            info!(%wan, %file, "no stored state; starting at the ceilings");
+            info!(
+                %wan,
+                %file,
+                download = %state.queues.download.rate,
+                upload = %state.queues.upload.rate,
+                "no stored state; starting without one"
+            );
         }
         Ok(restored.controller)
     }

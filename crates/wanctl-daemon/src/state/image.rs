@@ -1,5 +1,7 @@
 //! The value in the file and its text.
 
+mod learned;
+
 use jiff::Timestamp as CivilTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -61,6 +63,7 @@ impl StateImage {
                 },
                 "previous_load_rtt": state.previous_load,
                 "outage_cycles": state.outage_cycles,
+                "adaptive": learned::section(state.adaptive.as_ref()),
                 "saved_unix_ms": self.time.unix_millis(),
             },
         })
@@ -123,7 +126,7 @@ impl<'a> Fields<'a> {
                 outage_cycles: self
                     .count(&["wanctl", "outage_cycles"])
                     .unwrap_or(fallback.outage_cycles),
-                adaptive: fallback.adaptive,
+                adaptive: self.learned(),
             },
             applied: PerDirection::new(
                 self.rate(&["last_applied", "dl_rate"]),

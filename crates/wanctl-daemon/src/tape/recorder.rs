@@ -84,7 +84,7 @@ impl TapeRecorder {
         Ok(Self { lines, writer })
     }
 
-    /// Starts one WAN's part: writes its header from the controller as it is now.
+    /// Starts one WAN's part, before the controller's first step: writes its header.
     #[must_use]
     pub fn tape(&self, wan: &WanName, controller: &Controller) -> Tape {
         let header = Line::Header(Header {
@@ -92,7 +92,7 @@ impl TapeRecorder {
             version: Cow::Borrowed(crate::VERSION),
             wan: wan.clone(),
             config: controller.config().clone(),
-            state: controller.state(),
+            state: *controller.began_with(),
         });
         let header = Message::Line(Box::new(header));
         let missing = self.lines.try_send(header).is_err();

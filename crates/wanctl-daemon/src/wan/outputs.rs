@@ -8,7 +8,8 @@ use wanctl_controller::{Controller, ControllerState, Decision, Observation, Outc
 use wanctl_router::{Failure, Reachability};
 use wanctl_storage::{CycleRecord, ReasonText, Recorded};
 use wanctl_telemetry::{
-    CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot, RouterState, WanSnapshot,
+    CountersState, CycleCounters, DirectionSnapshot, ReflectorSnapshot, RouterSnapshot,
+    RouterState, WanSnapshot,
 };
 use wanctl_types::{Bps, Direction, PerDirection, Timestamp, WanName};
 
@@ -24,6 +25,9 @@ use crate::tape::Tape;
 /// Control steps from one look at the loop's own work to the next: a second.
 const STEPS_PER_WORK_CHECK: u64 = 20;
 
+/// A router that owes an answer for longer has not carried out what it was asked.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// The loop's ends of all channels.
 pub(crate) struct Outputs {
     pub(crate) limits: watch::Sender<Option<PerDirection<Bps>>>,
@@ -32,6 +36,8 @@ pub(crate) struct Outputs {
     pub(crate) snapshot: watch::Sender<WanSnapshot>,
     pub(crate) history: Option<Box<dyn History>>,
     pub(crate) tape: Option<Tape>,
+    /// Whether the router's counters are read.
+    pub(crate) counters_state: CountersState,
     journal: Journal,
     counters: CycleCounters,
     consecutive_failures: u32,
@@ -54,6 +60,7 @@ impl Outputs {
             snapshot,
             history: None,
             tape: None,
+            counters_state: CountersState::Off,
             journal: Journal::default(),
             counters: CycleCounters::default(),
             consecutive_failures: 0,
@@ -110,6 +117,22 @@ impl Outputs {
     /// Whether any step has said what the rates should be.
     pub(crate) fn has_limits(&self) -> bool {
         self.limits.borrow().is_some()
+    }
+
+    /// Whether the router does not answer, or refuses whatever it is asked.
+    pub(crate) fn is_router_lost(&self, now: Timestamp) -> bool {
+        let router = self.router.borrow();
+        let owed = |since| now.saturating_since(since) > PATIENCE;
+        if router.asked_since.is_some_and(owed) {
+            return true;
+        }
+        match router.reachability {
+            Reachability::Unreachable { .. } | Reachability::Refused { .. } => true,
+            Reachability::Unknown
+            | Reachability::Reachable
+            | Reachability::Rejecting { .. }
+            | Reachability::OnTrial { .. } => false,
+        }
     }
 
     /// Waits until the router has answered a write, one way or the other.
@@ -234,6 +257,7 @@ impl Outputs {
             }
             refresh_reflectors(&mut snapshot.reflectors, probing.reflectors());
             refresh_router(&mut snapshot.router, &router);
+            snapshot.router.counters = self.counters_state;
             snapshot.cycle_duration = clock.now().saturating_since(now);
             snapshot.cycle_p99 = self.work_p99;
         });

@@ -7,9 +7,9 @@ use std::task::Poll;
 
 use tracing::debug;
 use wanctl_controller::{Observation, ReflectorObservation};
-use wanctl_probe::{ClosedRound, Received, Rounds, RoundsStats, Transport};
+use wanctl_probe::{ClosedRound, Received, RoundId, Rounds, RoundsStats, Transport};
 use wanctl_telemetry::ReflectorSnapshot;
-use wanctl_types::Timestamp;
+use wanctl_types::{Millis, Timestamp};
 
 use crate::chain::chain;
 use crate::clock::Clock;
@@ -32,8 +32,18 @@ pub(crate) struct Probing {
     reflectors: Vec<ReflectorSnapshot>,
     /// Which of the configured reflectors these are.
     places: Range<usize>,
+    /// Per reflector, the answer to the newest probe answered since a tick looked last.
+    fresh: Vec<Option<Fresh>>,
     /// While receiving fails, the next attempt.
     muted_until: Option<Timestamp>,
+}
+
+/// An answer that no tick has looked at yet.
+#[derive(Clone, Copy, Debug)]
+struct Fresh {
+    round: RoundId,
+    rtt: Millis,
+    received_at: Timestamp,
 }
 
 impl Probing {
@@ -46,7 +56,7 @@ impl Probing {
         places: Range<usize>,
     ) -> Self {
         let probed = hosts.get(places.clone()).unwrap_or_default();
-        let reflectors = probed
+        let reflectors: Vec<_> = probed
             .iter()
             .map(|host| ReflectorSnapshot {
                 host: host.clone(),
@@ -60,10 +70,16 @@ impl Probing {
             transport,
             rounds,
             ticker,
+            fresh: vec![None; reflectors.len()],
             reflectors,
             places,
             muted_until: None,
         }
+    }
+
+    /// Whether a round is to be opened.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.ticker.deadline()
     }
 
     /// Opens a round if one is due.
@@ -125,8 +141,24 @@ impl Probing {
                     reflector.rtt = Some(sample.rtt);
                     reflector.last_answer = Some(received_at);
                 }
+                self.keep_newest(
+                    sample.reflector,
+                    Fresh {
+                        round: sample.round,
+                        rtt: sample.rtt,
+                        received_at,
+                    },
+                );
             }
             Err(rejected) => debug!(source = %reply.source, ?rejected, "reply ignored"),
+        }
+    }
+
+    fn keep_newest(&mut self, reflector: usize, answer: Fresh) {
+        if let Some(fresh) = self.fresh.get_mut(reflector)
+            && fresh.is_none_or(|older| older.round <= answer.round)
+        {
+            *fresh = Some(answer);
         }
     }
 
@@ -182,6 +214,21 @@ impl Probing {
         let mut observation = self.observe_silence();
         for (seen, answer) in observation.reflectors.iter_mut().zip(&round.answers) {
             if let Some(answer) = answer {
+                seen.rtt = Some(answer.rtt);
+                seen.age = now.saturating_since(answer.received_at);
+            }
+        }
+        observation
+    }
+
+    /// What a tick sees: of each reflector the newest answer since the last tick, if there was
+    /// one, and how long the probes sent since then have been on their way.
+    pub(crate) fn observe_tick(&mut self, now: Timestamp) -> Observation {
+        let mut observation = self.observe_silence();
+        let seen = observation.reflectors.iter_mut();
+        for ((index, seen), fresh) in seen.enumerate().zip(&mut self.fresh) {
+            seen.overdue = self.rounds.overdue(index, now);
+            if let Some(answer) = fresh.take() {
                 seen.rtt = Some(answer.rtt);
                 seen.age = now.saturating_since(answer.received_at);
             }

@@ -7,23 +7,28 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wanctl_controller::{Aggregation, Controller, ControllerConfig};
+use wanctl_controller::{Aggregation, Cadence, Controller, ControllerConfig};
 use wanctl_probe::{ProbeConfig, Rounds, RoundsConfig, RoundsStats, Transport};
-use wanctl_router::{BudgetConfig, WriteGuard};
+use wanctl_router::{Backend, BudgetConfig, WriteGuard};
 use wanctl_telemetry::WanSnapshot;
-use wanctl_types::WanName;
+use wanctl_types::{Bps, WanName};
 
 use super::probing::place_of;
 use super::{Outputs, Probing, Silence, WanLoop};
 use crate::clock::Clock;
+use crate::load::{LoadStatus, LoadTask, LoadView};
 use crate::ports::{Refresh, WanPorts};
 use crate::pulse::Pulse;
 use crate::router_task::{RouterStatus, RouterTask};
 use crate::state::StateKeeper;
 use crate::ticker::Ticker;
 
-/// Reflectors that the median looks at.
+/// Reflectors that the median looks at, and that a law which looks at each for itself is given.
 const MEDIAN_REFLECTORS: usize = 3;
+
+/// What a queue cannot have passed, of its ceiling. It may have had no limit before the first
+/// write, but the owner of the line would not have set a tenth of what it carries.
+const IMPLAUSIBLE: f64 = 10.0;
 
 /// How long a run of a fixed number of steps waits for the router to take its first rates.
 const FIRST_WRITE_TIME: Duration = Duration::from_secs(5);
@@ -40,18 +45,29 @@ pub struct WanTaskConfig {
     pub targets: Vec<Option<IpAddr>>,
     /// Budget for increases of the router's rates.
     pub budget: BudgetConfig,
+    /// From one reading of the router's counters to the next, for a law that looks at them.
+    pub counter_interval: Duration,
     /// Seed of the probes' nonces.
     pub seed: u64,
 }
 
 impl WanTaskConfig {
-    /// Only the reflectors that the controller's aggregation looks at are worth probing: their
-    /// places. Where it looks at one alone, that is the first that is known.
+    /// From one reading of the router's counters to the next when nothing else is configured.
+    pub const COUNTER_INTERVAL: Duration = Duration::from_millis(200);
+
+    /// Only the reflectors that the controller looks at are worth probing: their places. Where its
+    /// aggregation looks at one alone, that is the first that is known; a law that is stepped by
+    /// ticks looks at each for itself.
     pub(crate) fn probed(&self, controller: &ControllerConfig) -> Range<usize> {
         let places = self.targets.len();
-        match controller.aggregation {
-            Aggregation::MedianOfThree if places >= MEDIAN_REFLECTORS => 0..MEDIAN_REFLECTORS,
-            Aggregation::First | Aggregation::MedianOfThree => {
+        let median = match controller.aggregation {
+            Aggregation::First => false,
+            Aggregation::MedianOfThree => places >= MEDIAN_REFLECTORS,
+        };
+        match controller.law.cadence() {
+            Cadence::Ticks => 0..places.min(MEDIAN_REFLECTORS),
+            Cadence::Rounds if median => 0..MEDIAN_REFLECTORS,
+            Cadence::Rounds => {
                 let first = self.targets.iter().position(Option::is_some).unwrap_or(0);
                 first..places.min(first + 1)
             }
@@ -72,6 +88,7 @@ pub struct WanEnd {
 /// One WAN's tasks, ready to run.
 pub struct WanTask {
     wan: WanLoop,
+    load: Option<LoadTask>,
     router: RouterTask,
     keeper: StateKeeper,
 }
@@ -102,18 +119,22 @@ impl WanTask {
         let mut outputs = Outputs::new(limits, images, router_status, snapshot);
         outputs.history = ports.history;
         outputs.tape = ports.tape;
-        let wan = config.name.to_string();
+        let counters = ports
+            .counters
+            .filter(|_| controller.config().law.looks_at_load());
+        let load = counters.map(|backend| load(config, clock, controller.config(), backend));
+        let name = config.name.clone();
+        let mut wan = WanLoop::new(name, clock.clone(), controller, probing, silence, outputs);
+        let load = load.map(|(task, view)| {
+            wan.show_load(view);
+            task
+        });
+        let name = config.name.to_string();
         Ok(Self {
-            wan: WanLoop::new(
-                config.name.clone(),
-                clock.clone(),
-                controller,
-                probing,
-                silence,
-                outputs,
-            ),
+            wan,
+            load,
             router: RouterTask::new(
-                wan.clone(),
+                name.clone(),
                 clock.clone(),
                 ports.backend,
                 WriteGuard::new(config.budget),
@@ -121,7 +142,7 @@ impl WanTask {
                 status,
             ),
             keeper: StateKeeper {
-                wan,
+                wan: name,
                 clock: clock.clone(),
                 store: ports.state,
                 images: stored,
@@ -155,16 +176,19 @@ impl WanTask {
     pub async fn run(self, shutdown: CancellationToken) -> WanEnd {
         let Self {
             mut wan,
+            load,
             router,
             keeper,
         } = self;
-        let (router_stop, router_done, keeper_stop) = (
+        let (load_stop, router_stop, router_done, keeper_stop) = (
+            CancellationToken::new(),
             CancellationToken::new(),
             CancellationToken::new(),
             CancellationToken::new(),
         );
         let drive = async {
             wan.run(&shutdown).await;
+            load_stop.cancel();
             wan.await_first_write(&shutdown, FIRST_WRITE_TIME).await;
             router_stop.cancel();
             router_done.cancelled().await;
@@ -176,9 +200,29 @@ impl WanTask {
             router.run(router_stop.clone()).await;
             router_done.cancel();
         };
-        let (end, (), ()) = tokio::join!(drive, write, keeper.run(keeper_stop.clone()));
-        end
+        let keep = keeper.run(keeper_stop.clone());
+        // Tasks of one instant take turns by their number: a WAN without counters has one less.
+        match load {
+            None => tokio::join!(drive, write, keep).0,
+            Some(load) => tokio::join!(drive, write, keep, load.run(load_stop.clone())).0,
+        }
     }
+}
+
+/// What reads the counters, and what shows them to the loop.
+fn load(
+    config: &WanTaskConfig,
+    clock: &Clock,
+    controller: &ControllerConfig,
+    backend: Arc<dyn Backend>,
+) -> (LoadTask, LoadView) {
+    let plausible = controller
+        .queues
+        .map(|queue| Bps::truncating(IMPLAUSIBLE * queue.ceiling.get()));
+    let (status, seen) = watch::channel(LoadStatus::default());
+    let interval = config.counter_interval;
+    let task = LoadTask::new(clock.clone(), backend, interval, plausible, status);
+    (task, LoadView::new(seen))
 }
 
 fn probing(

@@ -87,6 +87,19 @@ impl Flight {
         self.probes.get(index).is_some_and(Probe::is_outstanding)
     }
 
+    /// When the probe at this place left, if it is outstanding.
+    pub(super) fn awaited_since(&self, index: usize) -> Option<Timestamp> {
+        let probe = self.probes.get(index).filter(|p| p.is_outstanding())?;
+        Some(probe.request.sent_at)
+    }
+
+    /// Whether the probe at this place was answered.
+    pub(super) fn has_answer_from(&self, index: usize) -> bool {
+        self.probes
+            .get(index)
+            .is_some_and(|probe| probe.answer().is_some())
+    }
+
     pub(super) fn is_collected(&self) -> bool {
         self.stage == Stage::Collected
     }

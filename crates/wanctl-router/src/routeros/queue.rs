@@ -65,7 +65,6 @@ impl Queue {
         }
         let id = row.id(call)?;
         self.remember(Some(id.clone()));
-        self.note_state(&row);
         Ok(Found { id, row })
     }
 

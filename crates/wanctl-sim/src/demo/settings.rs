@@ -31,11 +31,12 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn new(mode: DemoMode, router: SocketAddr, directory: &Path) -> Self {
         let database = directory.join("metrics.db");
-        let mut text = String::from(match mode {
-            DemoMode::Controlled => CONTROLLED,
-            DemoMode::FixedAtCeiling => FIXED,
-        });
-        text.push_str(COMMON);
+        let (limits, thresholds) = match mode {
+            DemoMode::FixedAtCeiling => (FIXED, THRESHOLDS),
+            DemoMode::Controlled => (CONTROLLED, THRESHOLDS),
+            DemoMode::Adaptive => (ADAPTIVE, ""),
+        };
+        let mut text = [limits, COMMON, thresholds].concat();
         let hosts: Vec<String> = REFLECTORS.iter().map(ToString::to_string).collect();
         let written = write!(
             text,
@@ -96,10 +97,20 @@ continuous_monitoring:
   upload: {ceiling_mbps: 12, floor_mbps: 12, step_up_mbps: 0.2, factor_down: 0.85}
 ";
 
+/// The same belief as a plan, and limits that are only there to bound the search.
+const ADAPTIVE: &str = "\
+continuous_monitoring:
+  law: adaptive
+  download: {plan_mbps: 60, ceiling_mbps: 120, floor_mbps: 2}
+  upload: {plan_mbps: 12, ceiling_mbps: 24, floor_mbps: 0.5}
+";
+
 const COMMON: &str = "  enabled: true
-  baseline_rtt_initial: 20
-  use_median_of_three: true
   fallback_checks: {enabled: false}
+";
+
+const THRESHOLDS: &str = "  use_median_of_three: true
+  baseline_rtt_initial: 20
   thresholds:
     target_bloat_ms: 9
     warn_bloat_ms: 25

@@ -26,6 +26,17 @@ pub struct LinkCounters {
     pub wanted_capacity: Bytes,
 }
 
+/// What the queue on the router that shapes one direction counts. It stands behind the line for
+/// downloads and before it for uploads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueCounts {
+    /// What it let through since the start.
+    pub bytes: Bytes,
+    /// What waits in it now.
+    pub backlog: Bytes,
+}
+
 impl LinkCounters {
     /// The sums from `earlier` on, with the backlogs of now.
     #[must_use]

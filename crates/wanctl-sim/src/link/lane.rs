@@ -9,7 +9,7 @@ use super::config::LaneConfig;
 use super::demand::{Demand, Sources};
 use super::schedule::Schedule;
 use super::volume::Volume;
-use super::{LinkCounters, STEP_MICROS};
+use super::{LinkCounters, QueueCounts, STEP_MICROS};
 
 /// Standing delay in our shaper at which it signals congestion, in milliseconds (the target of
 /// `CoDel`, RFC 8289 §4.2).
@@ -29,6 +29,9 @@ pub(crate) struct Lane {
     coming: VecDeque<(Timestamp, Bps)>,
     shaper: Buffer,
     provider: Buffer,
+    /// What a shaper behind the line would hold and let through.
+    behind: Buffer,
+    let_through: Volume,
     base_delay: Millis,
     jitter: Millis,
     /// The line's capacity in the last step.
@@ -61,6 +64,8 @@ impl Lane {
             coming: VecDeque::new(),
             shaper: Buffer::new(Volume::from_bytes(config.shaper_buffer)),
             provider: Buffer::new(Volume::from_bytes(config.buffer)),
+            behind: Buffer::new(Volume::from_bytes(config.shaper_buffer)),
+            let_through: Volume::ZERO,
             base_delay: config.base_delay,
             jitter: config.jitter,
             dropping: 0.0,
@@ -82,6 +87,9 @@ impl Lane {
         let offered = self.sources.send(rtt_ms);
         let (shaped, refused) = self.shape(offered);
         let (delivered, overflow) = self.provider.pass(shaped, Volume::per_step(self.line));
+
+        let (passed, _) = self.behind.pass(delivered, self.allowed(delivered));
+        self.let_through = self.let_through.plus(passed);
 
         self.dropping = part(overflow, shaped);
         if refused.plus(overflow) > Volume::ZERO || shaper_delay > SHAPER_TARGET_MS {
@@ -155,6 +163,29 @@ impl Lane {
         }
     }
 
+    /// What a shaper before the line counts.
+    pub(crate) fn counts_before(&self) -> QueueCounts {
+        QueueCounts {
+            bytes: self.totals.shaped.bytes(),
+            backlog: self.shaper.backlog.bytes(),
+        }
+    }
+
+    /// What a shaper behind the line counts: never more than the line delivers. What this model
+    /// keeps before a line that is the narrower one would wait in the provider's buffer.
+    pub(crate) fn counts_behind(&self) -> QueueCounts {
+        let is_narrow = self.limit != Bps::ZERO && self.limit < self.line;
+        let held = if is_narrow {
+            self.shaper.backlog
+        } else {
+            Volume::ZERO
+        };
+        QueueCounts {
+            bytes: self.let_through.bytes(),
+            backlog: self.behind.backlog.plus(held).bytes(),
+        }
+    }
+
     /// What waits anywhere.
     fn held(&self) -> Volume {
         self.shaper.backlog.plus(self.provider.backlog)
@@ -177,6 +208,15 @@ impl Lane {
             Volume::per_step(self.limit)
         };
         self.shaper.pass(offered, rate)
+    }
+
+    /// What a shaper behind the line lets through of `arriving` and of what it holds.
+    fn allowed(&self, arriving: Volume) -> Volume {
+        if self.limit == Bps::ZERO {
+            self.behind.backlog.plus(arriving)
+        } else {
+            Volume::per_step(self.limit)
+        }
     }
 
     fn shaper_delay(&self) -> f64 {

@@ -9,11 +9,11 @@ use wanctl_daemon::Clock;
 use wanctl_router::{
     Applied, Backend, Capabilities, Counters, Error, Limits, Observed, Outcome, QueueCounters,
 };
-use wanctl_types::{Bps, Direction, PerDirection, Timestamp};
+use wanctl_types::{Bps, Bytes, Direction, PerDirection, Timestamp};
 
 use super::Shared;
 use super::script::{Asked, RouterScript, RouterTrouble};
-use crate::Link;
+use crate::{Link, QueueCounts};
 
 /// Sets the limits of a simulated link.
 #[derive(Clone)]
@@ -35,6 +35,11 @@ pub(super) struct Device {
     pub(super) history: Vec<(Timestamp, PerDirection<Bps>)>,
     pub(super) writes: Vec<(Timestamp, Limits)>,
     pub(super) readings: Vec<Timestamp>,
+    pub(super) counter_readings: Vec<Timestamp>,
+    /// Resets of the counters still to come, the next one last.
+    resets: Vec<Timestamp>,
+    /// What was counted up to the last of them.
+    counted_before: PerDirection<Bytes>,
 }
 
 impl VirtualRouter {
@@ -52,9 +57,16 @@ impl VirtualRouter {
             .collect();
         edits.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         link.with(|link| schedule(link, &edits));
+        let mut resets: Vec<_> = script
+            .resets
+            .iter()
+            .map(|at| Timestamp::ZERO + *at)
+            .collect();
+        resets.sort_by_key(|at| std::cmp::Reverse(*at));
         let device = Device {
             limits,
             edits,
+            resets,
             history: vec![(Timestamp::ZERO, limits)],
             ..Device::default()
         };
@@ -72,6 +84,26 @@ impl VirtualRouter {
         self.device.with(|device| {
             device.advance_to(self.clock.now());
             std::mem::take(device)
+        })
+    }
+
+    /// What the queues count now, since the last reset.
+    fn count(&self) -> PerDirection<QueueCounts> {
+        let now = self.clock.now();
+        self.device.with(|device| {
+            self.link.with(|link| {
+                while let Some(at) = device.resets.pop_if(|at| *at <= now) {
+                    link.advance_to(at);
+                    device.counted_before = PerDirection::from_fn(|d| link.queue_counts(d).bytes);
+                }
+                link.advance_to(now);
+                PerDirection::from_fn(|direction| {
+                    let mut counts = link.queue_counts(direction);
+                    let before = device.counted_before[direction].get();
+                    counts.bytes = Bytes::new(counts.bytes.get().saturating_sub(before));
+                    counts
+                })
+            })
         })
     }
 
@@ -179,17 +211,21 @@ impl Backend for VirtualRouter {
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
         let now = self.clock.now();
-        Ok(self.link.with(|link| {
-            link.advance_to(now);
-            PerDirection::from_fn(|direction| {
-                let counted = link.counters(direction);
-                Counters {
-                    bytes: Some(counted.delivered),
-                    packets: None,
-                    dropped: Some(0),
-                    backlog: Some(counted.shaper_backlog),
-                }
-            })
+        self.device.with(|device| device.counter_readings.push(now));
+        let trouble = self.script.trouble(now);
+        // The device counts half-way between question and answer.
+        self.clock.sleep_until(now + self.latency / 2).await;
+        let counts = self.count();
+        let delay = trouble.map_or(Duration::ZERO, |trouble| trouble.delay(&Asked::Counters));
+        self.clock.sleep_until(now + self.latency + delay).await;
+        if let Some(error) = trouble.and_then(|trouble| trouble.error(&Asked::Counters)) {
+            return Err(error);
+        }
+        Ok(counts.map(|counts| Counters {
+            bytes: Some(counts.bytes),
+            packets: None,
+            dropped: Some(0),
+            backlog: Some(counts.backlog),
         }))
     }
 }

@@ -20,6 +20,8 @@ pub struct RouterScript {
     pub faults: Vec<RouterFault>,
     /// When somebody else sets rates, counted from the start; `None` leaves a direction alone.
     pub edits: Vec<(Duration, Limits)>,
+    /// When the queues' counters go back to zero, counted from the start, ascending.
+    pub resets: Vec<Duration>,
 }
 
 /// One trouble, for a while.
@@ -54,6 +56,8 @@ pub enum RouterTrouble {
     OkButNotApplied,
     /// Readings take so much longer.
     SlowReadings(Duration),
+    /// Counters cannot be read, for want of rights to them; all else is well.
+    NoCounters,
 }
 
 impl RouterScript {
@@ -62,7 +66,7 @@ impl RouterScript {
     pub fn fault(during: Range<Duration>, trouble: RouterTrouble) -> Self {
         Self {
             faults: vec![RouterFault { during, trouble }],
-            edits: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -70,17 +74,27 @@ impl RouterScript {
     #[must_use]
     pub fn edit(at: Duration, rates: PerDirection<Bps>) -> Self {
         Self {
-            faults: Vec::new(),
             edits: vec![(at, rates.map(Some))],
+            ..Self::default()
         }
     }
 
-    /// The router is away for a while and comes back with these rates.
+    /// Somebody resets the counters.
+    #[must_use]
+    pub fn reset(at: Duration) -> Self {
+        Self {
+            resets: vec![at],
+            ..Self::default()
+        }
+    }
+
+    /// The router is away for a while and comes back with these rates and counters at zero.
     #[must_use]
     pub fn reboot(during: Range<Duration>, rates: PerDirection<Bps>) -> Self {
         let edits = vec![(during.end, rates.map(Some))];
         Self {
             edits,
+            resets: vec![during.end],
             ..Self::fault(during, RouterTrouble::Unreachable)
         }
     }
@@ -98,7 +112,7 @@ impl RouterTrouble {
     /// Whether a write to this direction has an effect.
     pub(super) fn lets_through(self, direction: Direction) -> bool {
         match self {
-            Self::AppliedButError | Self::SlowReadings(_) => true,
+            Self::AppliedButError | Self::SlowReadings(_) | Self::NoCounters => true,
             Self::Missing(missing) => missing != direction,
             Self::Unreachable
             | Self::Silent
@@ -114,8 +128,8 @@ impl RouterTrouble {
     pub(super) fn delay(self, asked: &Asked) -> Duration {
         match (self, asked) {
             (Self::Silent, Asked::Write(..)) => PATIENCE.0,
-            (Self::Silent, Asked::Reading) => PATIENCE.1,
-            (Self::SlowReadings(delay), Asked::Reading) => delay,
+            (Self::Silent, Asked::Reading | Asked::Counters) => PATIENCE.1,
+            (Self::SlowReadings(delay), Asked::Reading | Asked::Counters) => delay,
             _ => Duration::ZERO,
         }
     }
@@ -140,7 +154,10 @@ impl RouterTrouble {
         let not_found = || rejected(404, "Not Found");
         Some(match (self, asked) {
             (Self::OkButNotApplied | Self::SlowReadings(_), _)
-            | (Self::AppliedButError | Self::Missing(_), Asked::Reading) => return None,
+            | (Self::AppliedButError, Asked::Reading | Asked::Counters)
+            | (Self::Missing(_), Asked::Reading)
+            | (Self::NoCounters, Asked::Reading | Asked::Write(..)) => return None,
+            (Self::NoCounters, Asked::Counters) => rejected(400, "unknown parameter"),
             (Self::Missing(missing), Asked::Write(direction, _)) if missing != *direction => {
                 return None;
             }
@@ -175,6 +192,7 @@ impl RouterTrouble {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asked {
     Reading,
+    Counters,
     Write(Direction, Bps),
 }
 
@@ -182,6 +200,7 @@ impl Asked {
     fn operation(self) -> Operation {
         match self {
             Self::Reading => Operation::ReadLimits,
+            Self::Counters => Operation::ReadCounters,
             Self::Write(direction, limit) => {
                 QueueName::new(direction.to_string()).map_or(Operation::ReadLimits, |queue| {
                     Operation::SetLimit { queue, limit }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wanctl_telemetry::{
-    CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot, RouterSnapshot,
-    RouterState, Snapshot, WanSnapshot,
+    CountersState, CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot,
+    RouterSnapshot, RouterState, Snapshot, WanSnapshot,
 };
 use wanctl_types::{Bps, Millis, PerDirection, Timestamp, WanName, Zone};
 
@@ -81,6 +81,7 @@ fn cable() -> WanSnapshot {
             state: RouterState::Unreachable,
             last_error: Some("connection refused".to_owned()),
             last_latency: Some(Duration::from_micros(12_345)),
+            counters: CountersState::Read,
         },
     }
 }

@@ -6,8 +6,8 @@ use std::{env, fs};
 
 use serde_json::Value;
 use wanctl_telemetry::{
-    BLIND_AFTER, Condition, Exposition, HealthReport, HealthStatus, RouterState, Snapshot,
-    render_metrics,
+    BLIND_AFTER, Condition, CountersState, Exposition, HealthReport, HealthStatus, RouterState,
+    Snapshot, render_metrics,
 };
 
 use crate::fixture;
@@ -119,6 +119,11 @@ fn every_condition_has_its_cause() {
     snapshot.wans[1].router.state = RouterState::Unreachable;
     assert_eq!(named(&snapshot), [Condition::RouterLost]);
     snapshot.wans[1].router.state = RouterState::Rejecting;
+    snapshot.wans[1].router.counters = CountersState::Unsupported;
+    assert_eq!(named(&snapshot), []);
+    snapshot.wans[1].router.counters = CountersState::Lost;
+    assert_eq!(named(&snapshot), [Condition::CountersLost]);
+    snapshot.wans[1].router.counters = CountersState::Off;
     let answering = |n| fixture::reflector(n, Some(20.0), 9, 0);
     let silent = |n| fixture::reflector(n, None, 9, 9);
     snapshot.wans[1].reflectors = vec![answering("a"), answering("b"), silent("c")];
