@@ -62,6 +62,10 @@ pub struct DirectionDecision {
     pub transition: Option<Transition>,
     /// Why the rate did not change; `None` when it did.
     pub held: Option<Held>,
+    /// Why the adaptive law changed the rate; `None` when it did not. Under the reference law the
+    /// zone says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
 }
 
 /// A change of zone and what caused it. Its `Display` is the text that history stores.
@@ -111,6 +115,15 @@ pub enum TransitionReason {
         /// The spike threshold.
         threshold: Threshold,
     },
+    /// A queue at the provider: the adaptive law takes the capacity to be less than it thought.
+    Cut {
+        /// Load RTT minus baseline.
+        delta: Millis,
+        /// What was delivered in the quarter of a second before.
+        delivered: Bps,
+        /// The estimate of the capacity from now on.
+        estimate: Bps,
+    },
 }
 
 impl fmt::Display for TransitionReason {
@@ -139,6 +152,16 @@ impl fmt::Display for TransitionReason {
                 f,
                 "RTT acceleration {acceleration} exceeded accel threshold {threshold}ms"
             ),
+            Self::Cut {
+                delta,
+                delivered,
+                estimate,
+            } => write!(
+                f,
+                "RTT delta {delta} is a queue: {:.1} Mbit/s delivered, capacity taken for {:.1} Mbit/s",
+                delivered.as_mbps(),
+                estimate.as_mbps()
+            ),
         }
     }
 }
@@ -157,6 +180,8 @@ pub enum Limit {
     Target,
     /// Second threshold of the 3-state rule.
     Warn,
+    /// What the adaptive law has learned to be more than noise.
+    Learned,
 }
 
 impl fmt::Display for Limit {
@@ -167,6 +192,7 @@ impl fmt::Display for Limit {
             Self::HardRed => "hard_red",
             Self::Target => "target",
             Self::Warn => "warn",
+            Self::Learned => "learned",
         })
     }
 }
@@ -193,6 +219,95 @@ pub enum Held {
     NoChange,
     /// Nothing was measured in this step.
     NoMeasurement,
+    /// The adaptive law stays just below its estimate of the capacity before it looks for more.
+    HoldsEstimate {
+        /// For so long, milliseconds.
+        left_ms: u32,
+    },
+    /// The adaptive law would look for more, but the rate is not used up.
+    NotFilled,
+    /// The adaptive law would look for more, but the other direction does so already.
+    OtherSearches,
+    /// The adaptive law would look for more, but delay rises.
+    DelayRises,
+    /// The adaptive law waits for the provider's queue to empty.
+    Drains,
+    /// The adaptive law waits to see whether a delay is a queue.
+    Tests,
+}
+
+/// Why the adaptive law changed a rate. The law is described in the project's `docs/control.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Moved {
+    /// Follows the estimate of the capacity.
+    Follows {
+        /// That estimate.
+        estimate: Bps,
+    },
+    /// Looks for capacity above the estimate.
+    Searches {
+        /// That estimate.
+        estimate: Bps,
+    },
+    /// A queue at the provider: the estimate was lowered, and the rate goes below it to empty it.
+    Cuts {
+        /// What was delivered in the quarter of a second before.
+        delivered: Bps,
+        /// The estimate from now on.
+        estimate: Bps,
+    },
+    /// Goes on emptying the provider's queue.
+    Drains {
+        /// How long that queue is.
+        queue: Millis,
+    },
+    /// The queue is gone.
+    Returns {
+        /// The estimate it returns to.
+        estimate: Bps,
+    },
+    /// Sends less for a moment, to see whether a delay is a queue or a longer path.
+    Tests,
+    /// Nothing answers although traffic goes on: a little below the estimate.
+    Rests,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Follows { estimate } => {
+                write!(
+                    f,
+                    "follows the capacity of {:.1} Mbit/s",
+                    estimate.as_mbps()
+                )
+            }
+            Self::Searches { estimate } => {
+                write!(f, "looks for more than {:.1} Mbit/s", estimate.as_mbps())
+            }
+            Self::Cuts {
+                delivered,
+                estimate,
+            } => write!(
+                f,
+                "a queue at the provider: {:.1} Mbit/s delivered, capacity taken for {:.1} Mbit/s",
+                delivered.as_mbps(),
+                estimate.as_mbps()
+            ),
+            Self::Drains { queue } => write!(f, "empties a queue of {queue}"),
+            Self::Returns { estimate } => {
+                write!(
+                    f,
+                    "the queue is gone: back to {:.1} Mbit/s",
+                    estimate.as_mbps()
+                )
+            }
+            Self::Tests => f.write_str("sends less to see whether the delay is a queue"),
+            Self::Rests => f.write_str("nothing answers: a little below the capacity"),
+        }
+    }
 }
 
 impl fmt::Display for Held {
@@ -209,6 +324,14 @@ impl fmt::Display for Held {
             Self::AtFloor => f.write_str("at the floor"),
             Self::NoChange => f.write_str("the step is too small to change the rate"),
             Self::NoMeasurement => f.write_str("no measurement in this cycle"),
+            Self::HoldsEstimate { left_ms } => {
+                write!(f, "just below the capacity for {left_ms} ms more")
+            }
+            Self::NotFilled => f.write_str("the rate is not used up"),
+            Self::OtherSearches => f.write_str("the other direction looks for more"),
+            Self::DelayRises => f.write_str("delay rises"),
+            Self::Drains => f.write_str("the provider's queue is emptied"),
+            Self::Tests => f.write_str("waits to see whether the delay is a queue"),
         }
     }
 }

@@ -83,7 +83,7 @@ pub use config::{
 };
 pub use controller::Controller;
 pub use decision::{
-    Decision, DirectionDecision, Held, Limit, Outcome, Transition, TransitionReason,
+    Decision, DirectionDecision, Held, Limit, Moved, Outcome, Transition, TransitionReason,
 };
 pub use observation::{
     LinkObservation, LoadObservation, MAX_REFLECTORS, Observation, QueueObservation, Reachability,

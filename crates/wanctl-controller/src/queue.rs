@@ -101,6 +101,7 @@ impl QueueController {
             rate: self.state.rate.truncate(),
             transition: None,
             held: Some(Held::NoMeasurement),
+            moved: None,
         }
     }
 
@@ -174,6 +175,7 @@ impl QueueController {
             rate,
             transition: self.enter(zone, reason),
             held: (rate == before).then(|| self.held(zone, candidate < floor.get())),
+            moved: None,
         }
     }
 

@@ -11,13 +11,14 @@ use wanctl_types::{Bps, Direction, Millis, PerDirection, RateBound, Timestamp, Z
 
 use crate::{
     AdaptiveState, ControllerConfig, ControllerState, Decision, DirectionDecision, Held,
-    LearnedCapacity, Observation, Outcome, QueueState,
+    LearnedCapacity, Moved, Observation, Outcome, QueueState, Transition,
 };
 use episode::{Episodes, Finding};
 use lane::{Lane, Mode, Sight, Start, Verdict};
 use meter::Meter;
 use own::OwnDelay;
 use path::{Path, Setting};
+use reason::Cause;
 
 /// The first rate, of the plan: what is not yet known is not yet trusted.
 const START_SHARE: f64 = 0.8;
@@ -160,13 +161,15 @@ impl AdaptiveLaw {
             least_slope: self.path.least_slope().max(self.own.slope()),
             idle: self.path.baseline().unwrap_or(0.0),
             is_shared: self.episodes.is_shared(),
-            is_filled_both_ways: Direction::BOTH.iter().all(|d| self.meters[*d].is_saturated()),
+            is_filled_both_ways: Direction::BOTH
+                .iter()
+                .all(|d| self.meters[*d].is_saturated()),
             actuation: f64::max(
                 self.lanes.download.actuation(),
                 self.lanes.upload.actuation(),
             ),
         };
-        self.decide(&sight, observation)
+        self.decide(&sight)
     }
 
     pub(crate) fn state(&self) -> ControllerState {
@@ -197,7 +200,7 @@ impl AdaptiveLaw {
         }
     }
 
-    fn decide(&mut self, sight: &Sight, observation: &Observation) -> Decision {
+    fn decide(&mut self, sight: &Sight) -> Decision {
         let verdicts = match self.episodes.observe(sight, &self.meters, &self.lanes) {
             Finding::Verdicts(verdicts) => verdicts,
             Finding::LongerPath { by, until } => {
@@ -226,6 +229,7 @@ impl AdaptiveLaw {
         }
         let searching = self.lanes.as_ref().map(Lane::is_searching);
         let saturated = self.meters.as_ref().map(Meter::is_saturated);
+        let mut causes = PerDirection::new(Cause::NotFilled, Cause::NotFilled);
         for direction in Direction::BOTH {
             let other = match direction {
                 Direction::Download => Direction::Upload,
@@ -233,7 +237,7 @@ impl AdaptiveLaw {
             };
             let has_begun = direction == Direction::Upload && self.lanes.download.is_searching();
             let is_free = !((searching[other] || has_begun) && saturated[other]);
-            self.lanes[direction].step(
+            causes[direction] = self.lanes[direction].step(
                 sight,
                 &self.meters[direction],
                 verdicts[direction],
@@ -241,47 +245,16 @@ impl AdaptiveLaw {
             );
         }
         self.learn_own(sight);
-        if std::env::var_os("TRACE").is_some() {
-            eprint!(
-                "T {:6.2} D {:6.1} sl {:6.3} T {:5.1} own {:.1} ",
-                sight.now,
-                sight.delay.added,
-                sight.delay.slope,
-                sight.threshold,
-                self.own.ticks(self.path.threshold()) as f64
-            );
-            for d in Direction::BOTH {
-                let l = &self.lanes[d];
-                let m = &self.meters[d];
-                eprint!(
-                    "| K {:6.2} R {:6.2} M {:6.2} M1 {:6.2} v {:.2} {}{}{} {:?} {} ",
-                    l.estimate() / 1e6,
-                    l.rate() / 1e6,
-                    m.delivered() / 1e6,
-                    m.newest() / 1e6,
-                    l.volatility(),
-                    if m.is_bound() { 'B' } else { '-' },
-                    if m.is_saturated() { 'S' } else { '-' },
-                    if m.is_busy() { 'b' } else { '-' },
-                    verdicts[d],
-                    match l.mode() {
-                        Mode::Hold { .. } => "HOLD",
-                        Mode::Search { .. } => "SRCH",
-                        Mode::Drain { .. } => "DRAIN",
-                        Mode::Test { .. } => "TEST",
-                    }
-                );
-            }
-            eprintln!();
-        }
-        self.decision(sight, observation)
+        self.decision(sight, causes)
     }
 
     /// A probe waits its turn among the flows of our own shapers. What is left of the delay while
     /// they hold the queue and the provider's must be empty is that.
     fn learn_own(&mut self, sight: &Sight) {
         let bound = || {
-            let bound = Direction::BOTH.iter().filter(|d| self.meters[**d].is_bound());
+            let bound = Direction::BOTH
+                .iter()
+                .filter(|d| self.meters[**d].is_bound());
             bound.map(|d| &self.lanes[*d])
         };
         if bound().next().is_none() {
@@ -293,12 +266,11 @@ impl AdaptiveLaw {
         let is_below = bound().any(Lane::is_surely_below)
             && bound().all(|lane| lane.is_surely_below() || lane.is_settled(sight));
         if is_below && sight.delay.added < OBVIOUS * sight.threshold {
-            self.own
-                .observe_below(sight.standing / self.packet_time());
+            self.own.observe_below(sight.standing / self.packet_time());
         }
     }
 
-    fn decision(&mut self, sight: &Sight, observation: &Observation) -> Decision {
+    fn decision(&mut self, sight: &Sight, causes: PerDirection<Cause>) -> Decision {
         let idle = Millis::saturating(sight.idle);
         let load = Millis::saturating(sight.idle + sight.delay.added);
         self.shown = Shown {
@@ -306,16 +278,22 @@ impl AdaptiveLaw {
             load,
             previous_load: self.shown.load,
         };
-        let _ = observation;
         let directions = PerDirection::from_fn(|direction| {
-            let rate = Bps::truncating(self.lanes[direction].rate());
-            let changed = rate != self.rates[direction];
-            let zone = zone_of(self.lanes[direction].mode(), sight);
+            let lane = &self.lanes[direction];
+            let cause = causes[direction];
+            let rate = Bps::truncating(lane.rate());
+            let is_moved = rate != self.rates[direction];
+            let (from, to) = (self.zones[direction], zone_of(lane.mode(), sight));
             DirectionDecision {
-                zone,
+                zone: to,
                 rate,
-                transition: None,
-                held: (!changed).then_some(Held::NoChange),
+                transition: (from != to).then(|| Transition {
+                    from,
+                    to,
+                    reason: cause.transition(to, sight),
+                }),
+                held: (!is_moved).then(|| lane.limit().unwrap_or_else(|| cause.held())),
+                moved: is_moved.then(|| cause.moved(Bps::truncating(lane.estimate()))),
             }
         });
         self.rates = directions.map(|direction| direction.rate);
@@ -337,21 +315,28 @@ impl AdaptiveLaw {
                 self.lanes[direction].rest(now);
             }
         }
-        self.rates = self.lanes.as_ref().map(|lane| Bps::truncating(lane.rate()));
     }
 
-    fn silent(&self) -> Decision {
+    /// Nothing was heard for too long.
+    fn silent(&mut self) -> Decision {
+        let directions = PerDirection::from_fn(|direction| {
+            let rate = Bps::truncating(self.lanes[direction].rate());
+            let is_moved = rate != self.rates[direction];
+            DirectionDecision {
+                zone: self.zones[direction],
+                rate,
+                transition: None,
+                held: (!is_moved).then_some(Held::NoMeasurement),
+                moved: is_moved.then_some(Moved::Rests),
+            }
+        });
+        self.rates = directions.map(|direction| direction.rate);
         Decision {
             outcome: Outcome::Frozen,
             rtt: None,
             baseline: self.shown.baseline,
             load: self.shown.load,
-            directions: PerDirection::from_fn(|direction| DirectionDecision {
-                zone: self.zones[direction],
-                rate: self.rates[direction],
-                transition: None,
-                held: Some(Held::NoMeasurement),
-            }),
+            directions,
         }
     }
 

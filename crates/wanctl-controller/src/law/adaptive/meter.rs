@@ -122,6 +122,9 @@ impl Meter {
 
     /// Whether our shaper holds the queue.
     pub(super) fn is_bound(&self) -> bool {
+        if !self.is_known() {
+            return false;
+        }
         let newest = self.readings.iter().rev().take(VOTES);
         let (queued, counted) =
             newest.fold((0, 0), |(queued, counted), reading| match reading.queued {
@@ -172,7 +175,10 @@ impl Meter {
             let (bits, length) = recent().skip(skipped).take(readings).fold(
                 (0.0, 0.0),
                 |(bits, length), reading| {
-                    (bits + reading.delivered * reading.length, length + reading.length)
+                    (
+                        bits + reading.delivered * reading.length,
+                        length + reading.length,
+                    )
                 },
             );
             if length > 0.0 { bits / length } else { 0.0 }
@@ -191,7 +197,11 @@ impl Meter {
             return LEVEL_SPAN;
         };
         let packets = newest.delivered * newest.length / PACKET;
-        let least = if packets < LEVEL_FEW { LEVEL_SPAN } else { 0.28 };
+        let least = if packets < LEVEL_FEW {
+            LEVEL_SPAN
+        } else {
+            0.28
+        };
         (4.5 * newest.length).clamp(least, 2.0 * LEVEL_SPAN)
     }
 
@@ -212,7 +222,7 @@ impl Meter {
     }
 
     fn used_now(&self) -> Option<f64> {
-        let allowed = self.readings.last()?.allowed;
+        let allowed = self.readings.last().filter(|_| self.is_known())?.allowed;
         let mean = self.mean(SPAN)?;
         (allowed > 0.0).then(|| mean / allowed)
     }

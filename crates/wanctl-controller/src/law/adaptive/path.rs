@@ -3,19 +3,13 @@
 //! The provider's queue is common to all reflectors, noise on their paths is not: the added delay
 //! is the least that any reflector shows.
 
+mod reflector;
+
 use wanctl_signal::Window;
 
 use crate::{MAX_REFLECTORS, ReflectorObservation};
+use reflector::Reflector;
 
-/// Samples from which an idle round trip is taken: 2 s of ticks.
-const SAMPLES: usize = 40;
-/// Newest samples that may show a shorter path at any time.
-const FEW: usize = 20;
-/// The part of the samples that lies below the idle round trip.
-const LOW: f64 = 0.2;
-/// Samples in a row this much below the idle round trip, ms, prove a shorter path at once.
-const BELOW: f64 = 3.0;
-const BELOW_COUNT: u32 = 6;
 /// An answer older than this is no news, seconds.
 const FRESH: f64 = 0.12;
 /// An unanswered probe older than the idle round trip and this, ms, is evidence of a queue.
@@ -39,8 +33,6 @@ const MOST_THRESHOLD: f64 = 25.0;
 const FIRST_THRESHOLD: f64 = 5.0;
 /// Least slope that is not noise, ms per ms.
 const LEAST_SLOPE: f64 = 0.008;
-/// An idle round trip that moves by more than this, ms, makes what is known of noise worthless.
-const MOVED: f64 = 3.0;
 
 /// The round trips of all reflectors.
 #[derive(Clone, Debug)]
@@ -48,6 +40,7 @@ pub(super) struct Path {
     reflectors: [Reflector; MAX_REFLECTORS],
     added: Window<6>,
     heard_at: Option<f64>,
+    began_at: Option<f64>,
     noise: Window<NOISE_TICKS>,
     slopes: Window<NOISE_TICKS>,
     until_look: u32,
@@ -63,16 +56,6 @@ struct Supposed {
     by: f64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Reflector {
-    samples: Window<SAMPLES>,
-    baseline: Option<f64>,
-    /// The newest round trip and when it came: ms, seconds.
-    latest: Option<(f64, f64)>,
-    below: u32,
-    overdue: Option<f64>,
-}
-
 /// What one tick knows of delay.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Delay {
@@ -82,9 +65,7 @@ pub(super) struct Delay {
     pub(super) before: f64,
     /// Change of it over the last four ticks, ms per ms.
     pub(super) slope: f64,
-    /// Whether any reflector answered lately, or a probe is overdue.
-    pub(super) is_known: bool,
-    /// Seconds since the last answer.
+    /// Seconds since the last answer, or since the start.
     pub(super) silent_for: f64,
     /// Whether it is inferred from probes that have not come back.
     pub(super) is_inferred: bool,
@@ -111,6 +92,7 @@ impl Path {
             reflectors,
             added: Window::default(),
             heard_at: None,
+            began_at: None,
             noise: Window::default(),
             slopes: Window::default(),
             until_look: NOISE_EVERY,
@@ -129,6 +111,7 @@ impl Path {
         seen: &[ReflectorObservation],
         setting: Setting,
     ) -> Delay {
+        let began = *self.began_at.get_or_insert(now);
         let mut moved = false;
         let is_supposed = self.supposed.is_some();
         for (reflector, seen) in self.reflectors.iter_mut().zip(seen) {
@@ -154,8 +137,7 @@ impl Path {
             added: added.unwrap_or(before),
             before,
             slope,
-            is_known: added.is_some(),
-            silent_for: self.heard_at.map_or(0.0, |at| now - at),
+            silent_for: now - self.heard_at.unwrap_or(began),
             is_inferred: inferred.is_some(),
         }
     }
@@ -201,11 +183,10 @@ impl Path {
 
     /// The path is longer. What was heard on the shorter one is no measure any more.
     pub(super) fn confirm_longer(&mut self) {
-        if let Some(Supposed { by, .. }) = self.supposed.take() {
+        if self.supposed.take().is_some() {
             for reflector in &mut self.reflectors {
                 reflector.samples.clear();
             }
-            let _ = by;
             self.noise.clear();
             self.slopes.clear();
         }
@@ -230,7 +211,7 @@ impl Path {
     /// The least that any reflector heard lately shows, ms.
     fn measured(&self, now: f64) -> Option<f64> {
         let added = self.reflectors.iter().filter_map(|reflector| {
-            let (rtt, at) = reflector.latest.filter(|(_, at)| now - at <= FRESH)?;
+            let (rtt, _) = reflector.latest.filter(|(_, at)| now - at <= FRESH)?;
             Some(rtt - reflector.baseline?)
         });
         added.min_by(f64::total_cmp)
@@ -284,67 +265,5 @@ impl Path {
         if let Some(slope) = self.slopes.quantile(NOISE_PART) {
             self.least_slope = slope.max(LEAST_SLOPE);
         }
-    }
-}
-
-impl Reflector {
-    /// Takes what this tick shows; whether the idle round trip moved by more than noise does.
-    fn observe(
-        &mut self,
-        now: f64,
-        seen: &ReflectorObservation,
-        is_quiet: bool,
-        is_supposed: bool,
-    ) -> bool {
-        self.overdue = seen.overdue.map(|age| age.as_secs_f64() * 1e3);
-        let Some(rtt) = seen.rtt.map(|rtt| rtt.get()).filter(|rtt| *rtt > 0.0) else {
-            return false;
-        };
-        self.latest = Some((rtt, now - seen.age.as_secs_f64()));
-        self.samples.push(rtt);
-        let before = self.baseline;
-        if is_supposed && before.is_some() {
-            return false;
-        }
-        self.baseline = Some(self.learned(rtt, is_quiet));
-        is_quiet
-            && before
-                .zip(self.baseline)
-                .is_some_and(|(old, new)| (new - old).abs() > MOVED)
-    }
-
-    /// Rises only while nobody can be the cause of it; falls whenever a shorter path is proven.
-    fn learned(&mut self, rtt: f64, is_quiet: bool) -> f64 {
-        let Some(baseline) = self.baseline else {
-            return rtt;
-        };
-        if is_quiet && self.samples.len() >= SAMPLES / 2 {
-            return self.samples.quantile(LOW).unwrap_or(baseline);
-        }
-        self.below = if rtt < baseline - BELOW {
-            self.below + 1
-        } else {
-            0
-        };
-        if self.samples.len() < FEW {
-            return baseline.min(rtt);
-        }
-        let few = self.few();
-        if self.below >= BELOW_COUNT {
-            return few.unwrap_or(baseline);
-        }
-        few.filter(|low| *low < baseline).unwrap_or(baseline)
-    }
-
-    /// A low quantile of the newest samples.
-    fn few(&self) -> Option<f64> {
-        if self.samples.len() < FEW {
-            return None;
-        }
-        let mut newest = Window::<FEW>::default();
-        for sample in self.samples.iter().skip(self.samples.len() - FEW) {
-            newest.push(sample);
-        }
-        newest.quantile(LOW)
     }
 }
