@@ -259,13 +259,13 @@ impl Lane {
         self.learn_proven(sight, meter);
         let before = self.rate;
         let (cause, wanted) = match (self.mode, verdict) {
-            (Mode::Hold { .. } | Mode::Search { .. }, Verdict::Suspect) => self.cut(sight, meter),
+            (Mode::Hold { .. } | Mode::Search { .. } | Mode::Test { .. }, Verdict::Suspect)
+            | (Mode::Test { .. }, Verdict::Accomplice) => self.cut(sight, meter),
             (Mode::Hold { .. } | Mode::Search { .. }, Verdict::Accomplice) => {
                 self.cut_as_accomplice(sight, meter)
             }
             (Mode::Hold { since }, Verdict::Clear) => self.hold(since, sight, meter, is_free),
             (Mode::Search { anchor }, Verdict::Clear) => self.search(anchor, sight, meter),
-            (Mode::Test { .. }, Verdict::Suspect | Verdict::Accomplice) => self.cut(sight, meter),
             (Mode::Test { until, rate }, Verdict::Clear) => self.test(until, rate, sight),
             (
                 Mode::Drain {

@@ -24,13 +24,39 @@ const VOLATILITY_WEIGHT: f64 = 0.3;
 const VOLATILE: f64 = 0.12;
 /// A change by no more than this is none, in natural logarithms.
 const STEADY: f64 = 0.03;
+/// A queue no longer than the threshold cannot mean less than this part of the estimate, one no
+/// longer than twice the threshold not less than that.
+const SHORT_QUEUE: f64 = 0.99;
+const MEDIUM_QUEUE: f64 = 0.96;
+/// A direction that is only possibly to blame is not cut further than this.
+const ACCOMPLICE: f64 = 0.9;
+/// A download that our shaper holds back is not cut further than this.
+const BOUND_CUT: f64 = 0.85;
+/// A second cut goes no further than this, and one for a queue that hardly falls only so far.
+const AGAIN: f64 = 0.9;
+const SLIGHTLY: f64 = 0.97;
+/// A queue stands that does not fall faster than this, ms per ms; one that falls slower than that
+/// hardly falls.
+const STANDING: f64 = -0.01;
+const BARELY_FALLING: f64 = -0.006;
+/// A cut to less than this part is a new order.
+const NEWS: f64 = 0.98;
+/// A queue is gone below this part of the threshold, and emptied down to that part of it.
+const GONE: f64 = 0.7;
+const KEPT: f64 = 0.3;
+/// Part of the way back to the remembered estimate after a dip, on a line that changes all the time.
+const RETURN: f64 = 0.5;
+/// What is sent now is what was sent within the last readings, seconds.
+const LAST: f64 = 0.3;
+/// Without counters the slope is taken for at least this.
+const BLIND_SLOPE: f64 = 0.03;
 
 impl Lane {
     pub(super) fn cut(&mut self, sight: &Sight, meter: &Meter) -> (Cause, f64) {
         let before = self.estimate;
         let estimate = self
             .limited(self.estimated(sight, meter))
-            .max(self.clean_share(sight) * before);
+            .max(clean_share(sight) * before);
         let noise = STEADY.max(sight.least_slope);
         let change = ((estimate / self.last_cut).ln().abs() - noise).max(0.0) / VOLATILE;
         self.volatility += VOLATILITY_WEIGHT * (change.min(1.0) - self.volatility);
@@ -48,23 +74,11 @@ impl Lane {
         (cause, self.draining(sight))
     }
 
-    /// How much of the estimate cannot be too much, going by how long the queue is: it was held
-    /// without one until just now.
-    fn clean_share(&self, sight: &Sight) -> f64 {
-        if sight.standing <= sight.threshold {
-            0.99
-        } else if sight.standing <= 2.0 * sight.threshold {
-            0.96
-        } else {
-            0.0
-        }
-    }
-
     pub(super) fn cut_as_accomplice(&mut self, sight: &Sight, meter: &Meter) -> (Cause, f64) {
         let before = self.estimate;
         let estimate = self
             .limited(self.estimated(sight, meter))
-            .max(0.9 * self.estimate);
+            .max(ACCOMPLICE * self.estimate);
         self.estimate = estimate.min(before);
         self.begin_drain(sight, before, Some(before));
         let cause = Cause::Cut {
@@ -89,7 +103,7 @@ impl Lane {
         let slope = sight.delay.slope;
         let known = self.rate.min(self.estimate);
         if !meter.is_known() {
-            return known / (1.0 + slope.clamp(0.03, 1.0));
+            return known / (1.0 + slope.clamp(BLIND_SLOPE, 1.0));
         }
         match self.direction {
             // While the provider's queue is not empty, what leaves it *is* the capacity.
@@ -103,7 +117,7 @@ impl Lane {
             Direction::Download => {
                 let proven = meter.newest().min(meter.delivered());
                 (known / (1.0 + slope.clamp(0.0, 0.5)))
-                    .max(0.85 * known)
+                    .max(BOUND_CUT * known)
                     .max(proven)
             }
             // What we send is what goes into the queue; it grows by the excess.
@@ -117,7 +131,7 @@ impl Lane {
     }
 
     fn draining(&self, sight: &Sight) -> f64 {
-        let queue = (sight.delay.added - 0.3 * sight.threshold).max(0.0);
+        let queue = (sight.delay.added - KEPT * sight.threshold).max(0.0);
         self.estimate * (HOLD_SHARE - queue / DRAIN_TIME).max(DRAIN_LEAST)
     }
 
@@ -130,7 +144,7 @@ impl Lane {
         verdict: Verdict,
     ) -> (Cause, f64) {
         let delay = &sight.delay;
-        if sight.standing < 0.7 * sight.threshold {
+        if sight.standing < GONE * sight.threshold {
             self.recover(restore, sight.now);
             return (Cause::Drained, HOLD_SHARE * self.estimate);
         }
@@ -159,35 +173,35 @@ impl Lane {
             && meter.is_known()
             && delay.slope > sight.least_slope
         {
-            let most = meter.most_over(0.3);
+            let most = meter.most_over(LAST);
             self.lower(most / (1.0 + delay.slope.clamp(0.0, 3.0)));
         }
-        if self.estimate < 0.98 * before {
+        if self.estimate < NEWS * before {
             self.ordered_at = sight.now;
         }
         if sight.now < next_cut {
             return;
         }
         if is_unbound_download {
-            if delay.slope > -0.01 {
+            if delay.slope > STANDING {
                 self.lower(shown);
             }
-        } else if delay.slope > -0.01 && delay.added > 1.5 * sight.threshold {
+        } else if delay.slope > STANDING && delay.added > 1.5 * sight.threshold {
             let shown = if meter.is_known() {
                 shown
             } else {
                 self.estimate
             };
-            self.lower((shown / (1.0 + delay.slope.clamp(0.0, 1.0))).max(0.9 * before));
-        } else if delay.slope > -0.006 {
-            self.lower(0.97 * before);
+            self.lower((shown / (1.0 + delay.slope.clamp(0.0, 1.0))).max(AGAIN * before));
+        } else if delay.slope > BARELY_FALLING {
+            self.lower(SLIGHTLY * before);
         }
         if self.estimate < before
             && let Mode::Drain { next_cut, .. } = &mut self.mode
         {
             *next_cut = sight.now + lag(sight) + ANSWER;
         }
-        if self.estimate < 0.98 * before {
+        if self.estimate < NEWS * before {
             self.ordered_at = sight.now;
         }
     }
@@ -201,9 +215,21 @@ impl Lane {
     fn recover(&mut self, restore: Option<f64>, now: f64) {
         self.estimate = restore.unwrap_or(self.estimate);
         if self.volatility > 0.4 && self.estimate < self.memory {
-            let weight = 0.5 * self.wildness();
+            let weight = RETURN * self.wildness();
             self.estimate += weight * (self.memory - self.estimate);
         }
         self.mode = Mode::Hold { since: now };
+    }
+}
+
+/// How much of the estimate cannot be too much, going by how long the queue is: it was held without
+/// one until just now.
+fn clean_share(sight: &Sight) -> f64 {
+    if sight.standing <= sight.threshold {
+        SHORT_QUEUE
+    } else if sight.standing <= 2.0 * sight.threshold {
+        MEDIUM_QUEUE
+    } else {
+        0.0
     }
 }

@@ -1,6 +1,7 @@
 //! One reflector's round trips, and the idle one among them.
 
 use wanctl_signal::Window;
+use wanctl_types::Millis;
 
 use crate::ReflectorObservation;
 
@@ -36,7 +37,7 @@ impl Reflector {
         is_supposed: bool,
     ) -> bool {
         self.overdue = seen.overdue.map(|age| age.as_secs_f64() * 1e3);
-        let Some(rtt) = seen.rtt.map(|rtt| rtt.get()).filter(|rtt| *rtt > 0.0) else {
+        let Some(rtt) = seen.rtt.map(Millis::get).filter(|rtt| *rtt > 0.0) else {
             return false;
         };
         self.latest = Some((rtt, now - seen.age.as_secs_f64()));
