@@ -298,3 +298,6 @@ impl Meter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

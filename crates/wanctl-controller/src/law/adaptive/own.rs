@@ -80,3 +80,41 @@ impl OwnDelay {
         self.slope
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_delay_needs_two_ticks_and_a_noisy_one_more() {
+        let mut steady = OwnDelay::default();
+        let mut noisy = OwnDelay::default();
+        for tick in 0..TICKS {
+            steady.observe(1.0, 0.0);
+            noisy.observe((tick % 10) as f64 * 3.0, 0.05);
+        }
+        assert_eq!(steady.ticks(4.0), 2);
+        assert_eq!(noisy.ticks(4.0), 7);
+        assert_eq!(noisy.ticks(1.0), 8, "never more");
+        assert!(noisy.slope() > steady.slope());
+    }
+
+    #[test]
+    fn waits_well_below_the_capacity_are_expected_and_forgotten() {
+        let mut own = OwnDelay::default();
+        assert!((own.packets(0.05) - LEAST_PACKETS).abs() < 1e-9);
+        for _ in 0..LEAST_TICKS {
+            own.observe_below(6.0);
+        }
+        assert!((own.packets(0.05) - 6.0).abs() < 0.1);
+        for _ in 0..LEAST_TICKS * 5 {
+            own.observe_below(100.0);
+        }
+        assert!(
+            (own.packets(0.05) - MOST_PACKETS).abs() < 1e-9,
+            "a queue is not all ours"
+        );
+        let after_minutes = (0..10_000).map(|_| own.packets(0.05)).last();
+        assert!((after_minutes.unwrap() - LEAST_PACKETS).abs() < 1e-9);
+    }
+}

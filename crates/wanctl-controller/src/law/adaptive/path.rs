@@ -267,3 +267,6 @@ impl Path {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
