@@ -89,9 +89,9 @@ mod tests {
     fn a_steady_delay_needs_two_ticks_and_a_noisy_one_more() {
         let mut steady = OwnDelay::default();
         let mut noisy = OwnDelay::default();
-        for tick in 0..TICKS {
+        for tick in 0..100_u32 {
             steady.observe(1.0, 0.0);
-            noisy.observe((tick % 10) as f64 * 3.0, 0.05);
+            noisy.observe(f64::from(tick % 10) * 3.0, 0.05);
         }
         assert_eq!(steady.ticks(4.0), 2);
         assert_eq!(noisy.ticks(4.0), 7);

@@ -5,6 +5,15 @@ use wanctl_types::Bytes;
 use super::*;
 use crate::{LoadObservation, QueueObservation};
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "far below 2^53 bytes"
+)]
+fn bytes(mbps: f64, seconds: f64) -> Bytes {
+    Bytes::new((mbps * 1e6 * seconds / 8.0) as u64)
+}
+
 /// Plays `rates`, Mbit/s delivered from reading to reading, `interval` apart, at a shaper of
 /// `allowed` Mbit/s that holds `backlog` bytes.
 fn played(rates: &[f64], interval: f64, allowed: f64, backlog: Option<u64>) -> (Meter, f64) {
@@ -14,7 +23,7 @@ fn played(rates: &[f64], interval: f64, allowed: f64, backlog: Option<u64>) -> (
         now += interval;
         let seen = LinkObservation {
             load: Some(LoadObservation {
-                bytes: Bytes::new((rate * 1e6 * interval / 8.0) as u64),
+                bytes: bytes(*rate, interval),
                 interval: Duration::from_secs_f64(interval),
                 age: Duration::ZERO,
             }),
@@ -114,9 +123,9 @@ fn few_packets_from_reading_to_reading_are_level_within_a_packet() {
 fn counters_that_stop_say_nothing_any_more() {
     let (mut meter, now) = played(&[49.0; 6], 0.05, 50.0, Some(60_000));
     assert!(meter.is_known());
-    let later = now + STALE + 0.1;
-    for tick in 0..USE_TICKS {
-        let at = later + tick as f64 * 0.05;
+    let mut at = now + STALE + 0.1;
+    for _ in 0..USE_TICKS {
+        at += 0.05;
         meter.observe(at, 0.05, &LinkObservation::default(), 50e6);
     }
     assert!(!meter.is_known() && !meter.is_bound() && !meter.is_busy());
