@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use core::hint::black_box;
+use core::time::Duration;
 
 use wanctl_controller::{
-    Aggregation, Alpha, BaselineConfig, Controller, ControllerConfig, Factor, Floors, Observation,
-    QueueConfig, QueueController, Reachability, ReflectorObservation, Threshold, Thresholds,
+    Aggregation, Alpha, BaselineConfig, Controller, ControllerConfig, Factor, Floors, LawKind,
+    LinkObservation, LoadObservation, Observation, QueueConfig, QueueController, QueueObservation,
+    Reachability, ReflectorObservation, Threshold, Thresholds,
 };
-use wanctl_types::{Millis, PerDirection, RateBound, Timestamp, Zone};
+use wanctl_types::{Bytes, Direction, Millis, PerDirection, RateBound, Timestamp, Zone};
 
 const STEPS: usize = 100_000;
 
@@ -29,6 +31,29 @@ fn a_controller_step_allocates_nothing() {
     });
     assert_eq!(allocations, 0);
     assert!(zones.iter().all(|steps| *steps > 1_000), "{zones:?}");
+}
+
+#[test]
+fn an_adaptive_step_allocates_nothing() {
+    let mut config = config();
+    config.law = LawKind::Adaptive;
+    let mut controller = Controller::new(config);
+    let seen = busy_observations();
+    let mut changes = [0_u32; 2];
+    let mut before = controller.state().queues.map(|queue| queue.rate.truncate());
+    let allocations = counting::allocations(|| {
+        for (observation, micros) in seen.iter().cycle().zip((0..).step_by(50_000)).take(STEPS) {
+            let rates = controller
+                .step(Timestamp::from_micros(micros), observation)
+                .rates();
+            for (changes, direction) in changes.iter_mut().zip(Direction::BOTH) {
+                *changes += u32::from(rates[direction] != before[direction]);
+            }
+            before = rates;
+        }
+    });
+    assert_eq!(allocations, 0);
+    assert!(changes.iter().all(|steps| *steps > 300), "{changes:?}");
 }
 
 #[test]
@@ -82,6 +107,33 @@ fn observations() -> Vec<Observation> {
         ..Observation::default()
     });
     measured.chain(silent).collect()
+}
+
+/// The same, while both directions are filled most of the time and counters are missing at others.
+fn busy_observations() -> Vec<Observation> {
+    let link = |bytes: u64, backlog: u64| LinkObservation {
+        load: Some(LoadObservation {
+            bytes: Bytes::new(bytes),
+            interval: Duration::from_millis(50),
+            age: Duration::from_millis(10),
+        }),
+        queue: Some(QueueObservation {
+            backlog: Some(Bytes::new(backlog)),
+            age: Duration::from_millis(10),
+            ..QueueObservation::default()
+        }),
+    };
+    let mut seen: Vec<Observation> = (0..10).flat_map(|_| observations()).collect();
+    for (index, observation) in seen.iter_mut().enumerate() {
+        observation.link = match index / 40 % 8 {
+            0 => PerDirection::new(link(2_000, 0), link(200, 0)),
+            1 => PerDirection::default(),
+            2 => PerDirection::new(link(5_600_000, 300_000), link(3_000, 0)),
+            3 => PerDirection::new(link(40_000, 0), link(240_000, 20_000)),
+            _ => PerDirection::new(link(3_500_000, 0), link(200_000, 20_000)),
+        };
+    }
+    seen
 }
 
 fn config() -> ControllerConfig {
