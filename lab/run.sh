@@ -114,12 +114,6 @@ half() {
     "$(ping_numbers load.ping $((($1 - 1) * 20 + 1)) $(($2 * 20)))" "$(goodput load.json "$3" $(($3 + length)))"
 }
 
-# keep_files NAME: moves what one measurement wrote out of the way of the next.
-keep_files() {
-  mkdir "$DIR/$1"
-  find "$DIR" -maxdepth 1 -type f ! -name 'scenario-*' -exec mv -t "$DIR/$1" {} +
-}
-
 run_scenario() {
   run_mode "$1" off
   run_mode "$1" on

@@ -33,7 +33,7 @@ ping_numbers() {
     /packets transmitted/ { print "sent", $1 }' "$DIR/$1" |
     sort -g | awk -v from="${2:-1}" -v to="${3:-0}" '
       function at(p,  i) { i = int(p * n); if (i < p * n) i++; return n ? rtt[i < 1 ? 1 : i] : "null" }
-      $1 == "sent" { sent = $2; next }
+      $1 == "sent" { sent += $2; next }
       { rtt[++n] = $1 }
       END {
         if (to) sent = to - from + 1
@@ -42,12 +42,24 @@ ping_numbers() {
       }'
 }
 
+# late_pings FILE MS: how many replies took longer.
+late_pings() {
+  awk -v limit="$2" 'match($0, /time=[0-9.]+/) && substr($0, RSTART + 5, RLENGTH - 5) + 0 > limit { late++ }
+    END { print late + 0 }' "$DIR/$1"
+}
+
 # goodput FILE FROM TO: what the receiver got between two seconds of the test, in Mbit/s.
 goodput() {
   jq --argjson from "$2" --argjson to "$3" '
     [.intervals[].sum | select(.start >= $from - 0.05 and .end <= $to + 0.05)]
     | if length == 0 then error("no measured interval in the iperf3 output") else . end
     | (map(.bytes) | add) * 8 / (map(.seconds) | add) / 1e6' "$DIR/$1"
+}
+
+# keep_files NAME: moves what one measurement wrote out of the way of the next.
+keep_files() {
+  mkdir "$DIR/$1"
+  find "$DIR" -maxdepth 1 -type f ! -name 'scenario-*' -exec mv -t "$DIR/$1" {} +
 }
 
 # cpu_ticks PID: processor time of a process, of its children and of those already gone.

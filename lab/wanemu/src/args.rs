@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -143,7 +142,8 @@ pub(crate) struct SetArgs {
     /// The socket given to `wanemu run --control`.
     #[arg(long, value_name = "SOCKET")]
     pub(crate) control: PathBuf,
-    /// Changes such as `ba=25`, `ab=unlimited`, `delay=20`, `jitter=2`, `loss=0.01`; for packets
+    /// Changes such as `ba=25`, `ab=unlimited`, `ba-trace=FILE` (one rate per 100 ms from now on,
+    /// repeated for ever; the emulator reads the file), `delay=20`, `jitter=2`, `loss=0.01`; for packets
     /// that leave end B `icmp=off`, and `reply=ADDRESS/FAULT` for the echo replies of an address,
     /// where the fault is honest, silent, delay:MS, twice, forged or truncated.
     #[arg(required = true)]
@@ -184,11 +184,7 @@ fn plan(
 ) -> anyhow::Result<Schedule> {
     match (steps, trace) {
         (Some(steps), _) => Schedule::steps(steps),
-        (None, Some(file)) => {
-            let text = fs::read_to_string(file)
-                .with_context(|| format!("read trace {}", file.display()))?;
-            Schedule::trace(&text).with_context(|| format!("trace {}", file.display()))
-        }
+        (None, Some(file)) => Schedule::trace_file(file),
         (None, None) => Ok(Schedule::fixed(fixed.unwrap_or(Rate::Unlimited))),
     }
 }

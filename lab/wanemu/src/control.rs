@@ -12,7 +12,10 @@ use anyhow::{Context, anyhow};
 
 use crate::args::{parse_loss, parse_ms};
 use crate::faults::{Fault, parse_reply};
-use crate::schedule::Rate;
+use crate::schedule::Schedule;
+
+/// Bytes of the longest change: a path as long as Linux takes, and its name.
+const LONGEST: usize = 4_096 + 16;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +27,12 @@ pub(crate) struct Change {
 }
 
 /// What a change does. Delay, jitter and loss concern both directions.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ChangeKind {
-    /// Rate from A to B.
-    AbRate(Rate),
-    /// Rate from B to A.
-    BaRate(Rate),
+    /// Rates from A to B.
+    AbPlan(Schedule),
+    /// Rates from B to A.
+    BaPlan(Schedule),
     /// Travelling time of one direction.
     Delay(Duration),
     /// Largest extra travelling time.
@@ -50,8 +53,10 @@ impl FromStr for Change {
             .split_once('=')
             .ok_or_else(|| anyhow!("expected NAME=VALUE"))?;
         let kind = match name {
-            "ab" => ChangeKind::AbRate(value.parse()?),
-            "ba" => ChangeKind::BaRate(value.parse()?),
+            "ab" => ChangeKind::AbPlan(Schedule::fixed(value.parse()?)),
+            "ba" => ChangeKind::BaPlan(Schedule::fixed(value.parse()?)),
+            "ab-trace" => ChangeKind::AbPlan(Schedule::trace_file(Path::new(value))?),
+            "ba-trace" => ChangeKind::BaPlan(Schedule::trace_file(Path::new(value))?),
             "delay" => ChangeKind::Delay(parse_ms(value)?),
             "jitter" => ChangeKind::Jitter(parse_ms(value)?),
             "loss" => ChangeKind::Loss(parse_loss(value)?),
@@ -66,7 +71,7 @@ impl FromStr for Change {
             }
             other => {
                 return Err(anyhow!(
-                    "`{other}` is none of ab, ba, delay, jitter, loss, icmp, reply"
+                    "`{other}` is none of ab, ba, ab-trace, ba-trace, delay, jitter, loss, icmp, reply"
                 ));
             }
         };
@@ -106,7 +111,7 @@ pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixDatagram> {
 
 /// The next change that waits on `socket`; `Some(Err)` for a datagram that is none.
 pub(crate) fn receive(socket: &UnixDatagram) -> Option<anyhow::Result<Change>> {
-    let mut buffer = [0; 128];
+    let mut buffer = [0; LONGEST];
     let length = match socket.recv(&mut buffer) {
         Ok(length) => length,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
@@ -122,15 +127,19 @@ mod tests {
     use wanctl_types::Bps;
 
     use super::*;
+    use crate::schedule::Rate;
 
     #[test]
     fn changes_are_read_by_name() {
         let kind = |text: &str| text.parse::<Change>().unwrap().kind;
         assert_eq!(
             kind("ba=25"),
-            ChangeKind::BaRate(Rate::Limited(Bps::from_mbps(25)))
+            ChangeKind::BaPlan(Schedule::fixed(Rate::Limited(Bps::from_mbps(25))))
         );
-        assert_eq!(kind("ab=unlimited"), ChangeKind::AbRate(Rate::Unlimited));
+        assert_eq!(
+            kind("ab=unlimited"),
+            ChangeKind::AbPlan(Schedule::fixed(Rate::Unlimited))
+        );
         assert_eq!(
             kind("delay=2.5"),
             ChangeKind::Delay(Duration::from_micros(2500))
@@ -144,7 +153,15 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for bad in [
-            "ba", "ba=", "ba=-1", "loss=2", "speed=1", "icmp=no", "reply=x", "",
+            "ba",
+            "ba=",
+            "ba=-1",
+            "ba-trace=/no/such/file",
+            "loss=2",
+            "speed=1",
+            "icmp=no",
+            "reply=x",
+            "",
         ] {
             assert!(bad.parse::<Change>().is_err(), "{bad}");
         }

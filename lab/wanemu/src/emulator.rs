@@ -99,9 +99,9 @@ impl Emulator {
             let second = now.as_secs_f64();
             match change {
                 Ok(change) => {
-                    apply(change.kind, now, &mut self.ab, &mut self.ba);
                     self.journal
                         .write(&format!("{second:.3} changed {change}"))?;
+                    apply(change.kind, now, &mut self.ab, &mut self.ba);
                 }
                 Err(error) => self
                     .journal
@@ -222,8 +222,8 @@ impl Path {
 
 fn apply(change: ChangeKind, now: Duration, ab: &mut Path, ba: &mut Path) {
     match change {
-        ChangeKind::AbRate(rate) => ab.link.set_rate(now, rate),
-        ChangeKind::BaRate(rate) => ba.link.set_rate(now, rate),
+        ChangeKind::AbPlan(plan) => ab.link.set_plan(now, plan),
+        ChangeKind::BaPlan(plan) => ba.link.set_plan(now, plan),
         ChangeKind::Icmp(on) => ba.faults.set_blackout(!on),
         ChangeKind::Reply(address, fault) => ba.faults.set_reply(address, fault),
         ChangeKind::Delay(delay) => both(ab, ba, now, |travel| travel.delay = delay),

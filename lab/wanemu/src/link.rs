@@ -120,10 +120,10 @@ impl Link {
         }
     }
 
-    /// Replaces the rate plan from `now` on.
-    pub(crate) fn set_rate(&mut self, now: Duration, rate: Rate) {
+    /// Replaces the rate plan by one that begins at `now`.
+    pub(crate) fn set_plan(&mut self, now: Duration, plan: Schedule) {
         self.advance(now);
-        self.schedule = Schedule::fixed(rate);
+        self.schedule = plan.starting_at(now);
     }
 
     /// Changes delay, jitter and loss of packets that leave the queue from `now` on.
@@ -287,7 +287,10 @@ mod tests {
         let mut link = link(STILL);
         link.offer(ms(0), &PACKET);
         link.offer(ms(0), &PACKET);
-        link.set_rate(Duration::from_micros(500), Rate::Limited(Bps::from_mbps(5)));
+        link.set_plan(
+            Duration::from_micros(500),
+            Schedule::fixed(Rate::Limited(Bps::from_mbps(5))),
+        );
         assert_eq!(
             arrivals(&mut link, ms(100)),
             [Duration::from_micros(1500), Duration::from_micros(3500)]

@@ -1,5 +1,7 @@
 //! How fast the link serves at which time.
 
+use std::fs;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -83,9 +85,11 @@ pub(crate) struct Stretch {
     pub(crate) until: Duration,
 }
 
-/// A piecewise constant rate over the time since the start.
+/// A piecewise constant rate over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
+    /// When it begins, since the start of the emulator; its first rate holds before, too.
+    start: Duration,
     /// Begin of each piece, ascending, the first at zero.
     pieces: Vec<(Duration, Rate)>,
     /// The pieces repeat after this time; `Duration::MAX` for never.
@@ -96,6 +100,7 @@ impl Schedule {
     /// One rate for ever.
     pub(crate) fn fixed(rate: Rate) -> Self {
         Self {
+            start: Duration::ZERO,
             pieces: vec![(Duration::ZERO, rate)],
             period: Duration::MAX,
         }
@@ -113,9 +118,17 @@ impl Schedule {
             "the seconds of the steps must ascend"
         );
         Ok(Self {
+            start: Duration::ZERO,
             pieces,
             period: Duration::MAX,
         })
+    }
+
+    /// Reads a file as [`trace`](Self::trace) does.
+    pub(crate) fn trace_file(path: &Path) -> anyhow::Result<Self> {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("read trace {}", path.display()))?;
+        Self::trace(&text).with_context(|| format!("trace {}", path.display()))
     }
 
     /// Parses a CSV text: the last field of each line is the rate of the next 100 ms in Mbit/s.
@@ -137,13 +150,20 @@ impl Schedule {
         }
         ensure!(!pieces.is_empty(), "no rate in it");
         Ok(Self {
+            start: Duration::ZERO,
             pieces,
             period: from,
         })
     }
 
+    /// The same, beginning at `start`.
+    pub(crate) fn starting_at(self, start: Duration) -> Self {
+        Self { start, ..self }
+    }
+
     /// The rate at `now` and how long it holds.
     pub(crate) fn at(&self, now: Duration) -> Stretch {
+        let now = now.saturating_sub(self.start);
         let begin = self.begin_of_period(now);
         let local = now.saturating_sub(begin);
         let next = self.pieces.partition_point(|(from, _)| *from <= local);
@@ -154,7 +174,7 @@ impl Schedule {
         let end = self.pieces.get(next).map_or(self.period, |(from, _)| *from);
         Stretch {
             rate,
-            until: begin.checked_add(end).unwrap_or(Duration::MAX),
+            until: begin.saturating_add(end).saturating_add(self.start),
         }
     }
 
@@ -253,6 +273,22 @@ mod tests {
                 until: ms(1100)
             }
         );
+    }
+
+    #[test]
+    fn a_plan_may_begin_later() {
+        let plan = Schedule::trace("10\n20\n").unwrap().starting_at(ms(1_050));
+        assert_eq!(
+            plan.at(ms(1_060)),
+            Stretch {
+                rate: mbit(10),
+                until: ms(1_150)
+            }
+        );
+        assert_eq!(plan.at(ms(1_150)).rate, mbit(20));
+        assert_eq!(plan.at(ms(1_250)).rate, mbit(10));
+        let fixed = Schedule::fixed(mbit(50)).starting_at(ms(1_000));
+        assert_eq!(fixed.at(ms(2_000)).until, Duration::MAX);
     }
 
     #[test]
