@@ -148,7 +148,7 @@ impl Episodes {
         let answers_only = PerDirection::from_fn(|direction| {
             let meter = &meters[direction];
             let answers = ACKNOWLEDGED * meters[other(direction)].most_over(BEFORE);
-            !meter.is_bound() && meter.delivered() < answers.max(BACKGROUND)
+            !meter.is_bound() && meter.delivered() < answers + BACKGROUND
         });
         for direction in Direction::BOTH {
             busy[direction] &= !answers_only[direction];
