@@ -88,7 +88,7 @@ impl AdaptiveLaw {
                 },
                 Some(_) | None => Start {
                     rate: START_SHARE * plan,
-                    estimate: START_SHARE * plan / HOLD_SHARE,
+                    estimate: (START_SHARE * plan / HOLD_SHARE).max(queue.floors.red.get()),
                     volatility: FIRST_VOLATILITY,
                     is_proven: false,
                     plan,
@@ -145,7 +145,7 @@ impl AdaptiveLaw {
             step,
         };
         let delay = self.path.observe(now, &observation.reflectors, setting);
-        if delay.silent_for > SILENCE {
+        if delay.is_unheard || delay.silent_for > SILENCE {
             if delay.silent_for > REST_AFTER {
                 self.rest(now);
             }
@@ -160,6 +160,7 @@ impl AdaptiveLaw {
             threshold,
             least_slope: self.path.least_slope().max(self.own.slope()),
             idle: self.path.baseline().unwrap_or(0.0),
+            is_quiet,
             is_shared: self.episodes.is_shared(),
             is_filled_both_ways: Direction::BOTH
                 .iter()

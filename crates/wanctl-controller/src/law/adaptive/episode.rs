@@ -154,6 +154,9 @@ impl Episodes {
             busy[direction] &= !answers_only[direction];
         }
         let known = Direction::BOTH.iter().all(|d| meters[*d].is_known());
+        if !known && sight.is_quiet {
+            return CLEAR;
+        }
         if !known {
             return Self::unmetered(lanes);
         }

@@ -125,6 +125,8 @@ pub(super) struct Sight {
     pub(super) least_slope: f64,
     /// The idle round trip, ms.
     pub(super) idle: f64,
+    /// Nobody uses the line, or it is not yet known whether anybody does.
+    pub(super) is_quiet: bool,
     /// Whether both directions may have caused the delay.
     pub(super) is_shared: bool,
     /// Time from an order to its being in force, seconds.

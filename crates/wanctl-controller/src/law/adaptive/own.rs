@@ -29,6 +29,7 @@ pub(super) struct OwnDelay {
     slopes: Window<TICKS>,
     packets: Window<TICKS>,
     level: f64,
+    until_level: u32,
     until_look: u32,
     spread: f64,
     slope: f64,
@@ -53,7 +54,9 @@ impl OwnDelay {
     /// ours. `packets` is the wait in packets.
     pub(super) fn observe_below(&mut self, packets: f64) {
         self.packets.push(packets);
-        if self.packets.len() >= LEAST_TICKS {
+        self.until_level = self.until_level.saturating_sub(1);
+        if self.until_level == 0 && self.packets.len() >= LEAST_TICKS {
+            self.until_level = EVERY;
             self.level = self.packets.quantile(LEVEL).unwrap_or(0.0);
         }
     }
@@ -103,7 +106,7 @@ mod tests {
     fn waits_well_below_the_capacity_are_expected_and_forgotten() {
         let mut own = OwnDelay::default();
         assert!((own.packets(0.05) - LEAST_PACKETS).abs() < 1e-9);
-        for _ in 0..LEAST_TICKS {
+        for _ in 0..TICKS {
             own.observe_below(6.0);
         }
         assert!((own.packets(0.05) - 6.0).abs() < 0.1);

@@ -67,6 +67,8 @@ pub(super) struct Delay {
     pub(super) slope: f64,
     /// Seconds since the last answer, or since the start.
     pub(super) silent_for: f64,
+    /// Whether nothing was ever heard.
+    pub(super) is_unheard: bool,
     /// Whether it is inferred from probes that have not come back.
     pub(super) is_inferred: bool,
 }
@@ -138,6 +140,7 @@ impl Path {
             before,
             slope,
             silent_for: now - self.heard_at.unwrap_or(began),
+            is_unheard: self.heard_at.is_none(),
             is_inferred: inferred.is_some(),
         }
     }

@@ -124,6 +124,7 @@ impl Lane {
             let lead = LEAD + WILD_LEAD * self.wildness();
             rate = rate.min(lead * meter.newest()).max(self.rate);
         }
+        let rate = rate.min(self.ceiling);
         if rate > AHEAD * anchor {
             self.estimate = self.estimate.max(rate / AHEAD);
             self.volatility += DRAGGED * (1.0 - self.volatility);

@@ -11,6 +11,8 @@ const SAMPLES: usize = 40;
 const FEW: usize = 20;
 /// The part of the samples that lies below the idle round trip.
 const LOW: f64 = 0.2;
+/// With fewer of those samples below the idle round trip it is not lower.
+const FEWEST_BELOW: usize = 4;
 /// Samples in a row this much below the idle round trip, ms, prove a shorter path at once.
 const BELOW: f64 = 3.0;
 const BELOW_COUNT: u32 = 6;
@@ -68,6 +70,10 @@ impl Reflector {
         };
         if self.samples.len() < FEW {
             return baseline.min(rtt);
+        }
+        let newest = self.samples.iter().rev().take(FEW);
+        if newest.filter(|sample| *sample < baseline).count() < FEWEST_BELOW {
+            return baseline;
         }
         let few = self.few();
         if self.below >= BELOW_COUNT {
