@@ -15,6 +15,7 @@ less than 1.5 % of a core and 20 MB, misses at most 0.1 % of its ticks, sends 20
 and reflector within 1 %, and 99 of 100 cycles take 5 ms or less; then, with every processor busy,
 a look at its health takes less than 1 ms in the median.
 
+  --law NAME       the daemon's control law, reference (when not given) or adaptive
   --seconds N      length of each measurement (default: 60)
   --json FILE      write the numbers there
   --bin-dir DIR    take wanemu, wanctl and wanctld from there instead of building them
@@ -28,12 +29,14 @@ fail() {
   exit 2
 }
 
+LAW=reference
 LENGTH=60
 JSON=
 BIN=
 KEEP=
 while [[ $# -gt 0 ]]; do
   case $1 in
+    --law) LAW=${2:?--law needs a name} && shift 2 ;;
     --seconds) LENGTH=${2:?--seconds needs a number} && shift 2 ;;
     --json) JSON=${2:?--json needs a file} && shift 2 ;;
     --bin-dir) BIN=${2:?--bin-dir needs a directory} && shift 2 ;;
@@ -42,6 +45,7 @@ while [[ $# -gt 0 ]]; do
     *) usage >&2 && fail "unknown option $1" ;;
   esac
 done
+[[ $LAW == reference || $LAW == adaptive ]] || fail "no law $LAW; there are reference and adaptive"
 
 # shellcheck disable=SC2034 # of control.sh: the daemon, nothing else
 CONTROLLER_COMMAND=

@@ -13,14 +13,27 @@ sample() {
 
 # begin_download SECONDS FILE: saturates the download; its process id is then in LOAD.
 begin_download() {
-  start "$2.server" inet iperf3 -s -1 -B "$LOAD_TARGET"
-  local server=$STARTED
-  wait_for "iperf3 server" "$server" "$2.server" download_ready
-  start "$2" client iperf3 -c "$LOAD_TARGET" -R -P "$STREAMS" -C cubic -t "$1" -i 1 -J
+  begin_load 5201 "$@" -R
   LOAD=$STARTED
 }
 
-download_ready() { [[ -n $(in_ns inet ss -Hlnt "src $LOAD_TARGET") ]]; }
+# begin_upload SECONDS FILE: the same for the upload; UPLOAD.
+begin_upload() {
+  begin_load 5202 "$@"
+  # shellcheck disable=SC2034 # for whoever sources this
+  UPLOAD=$STARTED
+}
+
+# begin_load PORT SECONDS FILE OPTION...: TCP between the client and the internet, upwards.
+begin_load() {
+  local port=$1 seconds=$2 file=$3
+  shift 3
+  start "$file.server" inet iperf3 -s -1 -B "$LOAD_TARGET" -p "$port"
+  wait_for "iperf3 server" "$STARTED" "$file.server" load_ready "$port"
+  start "$file" client iperf3 -c "$LOAD_TARGET" -p "$port" -P "$STREAMS" -C cubic -t "$seconds" -i 1 -J "$@"
+}
+
+load_ready() { [[ -n $(in_ns inet ss -Hlnt "src $LOAD_TARGET and sport = :$1") ]]; }
 
 # ping_numbers FILE [FROM TO]: JSON of the replies; FROM and TO select sequence numbers.
 # A percentile is the smallest sample that at least so many samples do not exceed.

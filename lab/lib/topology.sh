@@ -119,8 +119,8 @@ add_routes() {
   ip -n "$PREFIX-inet" route add 10.77.1.0/24 via 10.77.2.2
 }
 
-# add_shaper DEVICE MBIT: one ceiling (1:1), below it ICMP before everything else. The two classes
-# do what CAKE's flow isolation does: a ping does not wait behind a download in the router.
+# add_shaper DEVICE MBIT: one ceiling (1:1), below it ICMP and acknowledgements before everything else. The
+# two classes do what CAKE's flow isolation does: neither waits in the router behind a bulk transfer.
 add_shaper() {
   local tc=(tc -n "$PREFIX-router") burst=(burst 10k cburst 10k quantum 3000)
   "${tc[@]}" qdisc add dev "$1" root handle 1: htb default 10
@@ -130,6 +130,8 @@ add_shaper() {
   "${tc[@]}" qdisc add dev "$1" parent 1:10 handle 10: bfifo limit 60k
   "${tc[@]}" qdisc add dev "$1" parent 1:20 handle 20: bfifo limit 30k
   "${tc[@]}" filter add dev "$1" parent 1: protocol ip u32 match ip protocol 1 0xff flowid 1:20
+  # Total length below 128 bytes: acknowledgements.
+  "${tc[@]}" filter add dev "$1" parent 1: protocol ip u32 match u16 0 0xff80 at 2 flowid 1:20
 }
 
 # wait_for WHAT PID LOG COMMAND...: until the command succeeds; fails with the log when the process
