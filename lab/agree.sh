@@ -89,6 +89,7 @@ simulated() {
     "$WANCTL" bench control "${options[@]}" --reporting --seeds "$SEEDS" --json "$DIR/bench.json" >/dev/null
     jq -c --arg scenario "$name" '.cells[] | {
       scenario: $scenario, law: .law, p95_ms: .figures["delay-p95"].mean,
+      p95_of_seeds: [.figures["delay-p95"] | .least, .greatest],
       use: ([.figures["utilisation-download"].mean, .figures["utilisation-upload"].mean] | map(values) | add / length)
     }' "$DIR/bench.json"
   done

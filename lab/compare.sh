@@ -102,7 +102,7 @@ run_control() {
 # begin NAME: the controller of that name.
 begin() {
   # shellcheck disable=SC2034 # of control.sh
-  CONTROLLER_COMMAND= LAW=$1
+  CONTROLLER_COMMAND="" LAW=$1
   case $1 in
     none) return 0 ;;
     static) CONTROLLER_COMMAND=$SET_BY_HAND ;;

@@ -12,7 +12,7 @@ agreement() {
     def near($a; $b; $least): ($a - $b | fabs) <= ([$least, $part * ([$a, $b] | max)] | max);
     (.measured | map({"\(.scenario) \(.law)": .}) | add) as $lab
     | .rows = [.simulated[] | . as $s | $lab["\(.scenario) \(.law)"] as $m
-        | {scenario, law, bench: {p95_ms: $s.p95_ms, use: $s.use}, lab: {p95_ms: $m.p95_ms, use: $m.use},
+        | {scenario, law, bench: {p95_ms: $s.p95_ms, p95_of_seeds: $s.p95_of_seeds, use: $s.use}, lab: {p95_ms: $m.p95_ms, use: $m.use},
            same_p95: near($s.p95_ms; $m.p95_ms; $ms), same_use: near($s.use; $m.use; 0)}]
     | .failures = [
         (.rows[] | (select(.same_p95 | not)
@@ -30,9 +30,10 @@ agreement() {
 agreement_table() {
   jq -r '
     def n: if . == null then "-" else (. * 10 | round / 10 | tostring) end;
-    .rows[] | [.scenario, .law, (.bench.p95_ms, .lab.p95_ms | n), (.bench.use * 100, .lab.use * 100 | n)] | @tsv' | {
-    printf 'line\tlaw\tp95 bench\tp95 lab\tuse bench\tuse lab\n'
-    printf '\t\tms\tms\t%%\t%%\n'
+    .rows[] | [.scenario, .law, (.bench.p95_ms | n),
+      (.bench.p95_of_seeds | map(n) | join("-")), (.lab.p95_ms | n), (.bench.use * 100, .lab.use * 100 | n)] | @tsv' | {
+    printf 'line\tlaw\tp95 bench\tseeds\tp95 lab\tuse bench\tuse lab\n'
+    printf '\t\tms\tms\tms\t%%\t%%\n'
     cat
-  } | awk -F '\t' '{ printf "%-15s %-10s", $1, $2; for (i = 3; i <= 6; i++) printf " %10s", $i; print "" }'
+  } | awk -F '\t' '{ printf "%-15s %-10s", $1, $2; for (i = 3; i <= 7; i++) printf " %11s", $i; print "" }'
 }

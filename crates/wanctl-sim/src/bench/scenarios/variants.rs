@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use wanctl_types::Millis;
-
 use super::super::{Actuation, Case, CounterKind, PathNoise};
 
 /// The scenes whose answer to each [`Variant`] says enough.
@@ -115,20 +113,6 @@ impl Variant {
             name: "loss-20",
             description: "20 % of the probes lost",
             apply: |case| lossy(case, 0.2),
-        },
-        Self {
-            name: "quiet-path",
-            description: "no jitter, no late and no lost probes: a path as in the lab",
-            apply: |case| Case {
-                noise: PathNoise {
-                    jitter: Millis::ZERO,
-                    spikes: 0.0,
-                    loss: 0.0,
-                    common: Millis::ZERO,
-                    ..case.noise
-                },
-                ..case
-            },
         },
         Self {
             name: "timestamps",
