@@ -6,6 +6,8 @@ mod http;
 mod mangle;
 mod queue;
 mod reply;
+mod route;
+mod steering;
 mod trust;
 mod value;
 
@@ -232,14 +234,20 @@ impl Backend for RouterOsRest {
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
-        let properties = "bytes,packets,dropped,queued-bytes";
+        let properties = "bytes,packets,dropped,queued-bytes,queued-packets";
         let (found, _) = self.read_both(Operation::ReadCounters, properties).await?;
-        Ok(found.map(|queue| Counters {
-            bytes: queue.row.number("bytes").map(Bytes::new),
-            packets: queue.row.number("packets"),
-            dropped: queue.row.number("dropped"),
-            backlog: queue.row.number("queued-bytes").map(Bytes::new),
-        }))
+        Ok(found.map(|queue| counters(&queue.row)))
+    }
+}
+
+/// The counters of a queue's row.
+fn counters(row: &Row) -> Counters {
+    Counters {
+        bytes: row.number("bytes").map(Bytes::new),
+        packets: row.number("packets"),
+        dropped: row.number("dropped"),
+        backlog: row.number("queued-bytes").map(Bytes::new),
+        queued_packets: row.number("queued-packets"),
     }
 }
 

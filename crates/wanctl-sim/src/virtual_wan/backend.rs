@@ -181,6 +181,7 @@ impl Backend for VirtualRouter {
                     packets: None,
                     dropped: Some(0),
                     backlog: Some(counted.shaper_backlog),
+                    queued_packets: None,
                 }
             })
         }))
