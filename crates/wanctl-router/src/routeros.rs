@@ -234,7 +234,7 @@ impl Backend for RouterOsRest {
     }
 
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
-        let properties = "bytes,packets,dropped,queued-bytes,queued-packets";
+        let properties = "bytes,packets,dropped,queued-bytes";
         let (found, _) = self.read_both(Operation::ReadCounters, properties).await?;
         Ok(found.map(|queue| counters(&queue.row)))
     }
