@@ -188,6 +188,6 @@ impl Refresh for WorldRefresh {
 }
 
 /// Unpredictable from outside, so that answers cannot be forged blindly.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
