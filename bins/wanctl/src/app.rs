@@ -3,15 +3,18 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::args::{Args, Command, Simulator};
+use crate::args::{Args, Command, Explained, Simulator};
 use crate::exit::FAILURE;
-use crate::{demo, replay, simulate};
+use crate::{demo, explain, replay, simulate};
 
 /// Runs the program.
 pub(crate) fn run(args: Args) -> ExitCode {
     let result = match args.command {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Explain {
+            daemon: Explained::Steering(args),
+        } => explain::run(&args),
         Command::Sim {
             simulator: Simulator::Router(args),
         } => simulate::router(args),

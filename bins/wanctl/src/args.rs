@@ -19,14 +19,43 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Show what the controller does to a simulated line: once with fixed limits, once controlled.
     Demo(DemoArgs),
-    /// Run a recording of wanctld through the control law again and compare every decision.
+    /// Run a recording of a daemon through the same code again and compare every decision.
     Replay(ReplayArgs),
+    /// Say what a running daemon decided last, on what grounds, and what would change it.
+    Explain {
+        /// Which daemon.
+        #[command(subcommand)]
+        daemon: Explained,
+    },
     /// Run a simulator by itself.
     Sim {
         /// Which simulator.
         #[command(subcommand)]
         simulator: Simulator,
     },
+}
+
+/// The daemons that explain themselves.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Explained {
+    /// The steering daemon.
+    Steering(ExplainArgs),
+}
+
+/// Arguments of `wanctl explain steering`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// The daemon's `state.file`; it answers on the socket beside it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/wanctl/steering_state.json"
+    )]
+    pub(crate) state_file: PathBuf,
+
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `wanctl demo`.
@@ -56,7 +85,7 @@ pub(crate) struct DemoArgs {
 /// Arguments of `wanctl replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplayArgs {
-    /// A file that `wanctld --record` wrote.
+    /// A file that `wanctld --record` or `wanctl-steerd --record` wrote.
     pub(crate) file: PathBuf,
 }
 

@@ -4,6 +4,7 @@ mod app;
 mod args;
 mod demo;
 mod exit;
+mod explain;
 mod replay;
 mod simulate;
 
