@@ -17,7 +17,7 @@ use crate::Link;
 
 /// Sets the limits of a simulated link.
 #[derive(Clone)]
-pub(super) struct VirtualRouter {
+pub(crate) struct VirtualRouter {
     clock: Clock,
     link: Shared<Link>,
     latency: Duration,
@@ -38,7 +38,7 @@ pub(super) struct Device {
 }
 
 impl VirtualRouter {
-    pub(super) fn new(
+    pub(crate) fn new(
         clock: &Clock,
         link: &Shared<Link>,
         latency: Duration,
