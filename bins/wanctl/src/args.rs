@@ -77,6 +77,10 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value_t = 4.0, value_parser = speed)]
     pub(crate) speed: f64,
 
+    /// With 2: both daemons on two simulated lines, in virtual time; traffic moves and comes back.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) wans: u8,
+
     /// Write a chart of both runs to this SVG file.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,

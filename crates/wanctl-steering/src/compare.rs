@@ -1,5 +1,7 @@
 //! Which WAN traffic would move to.
 
+use core::time::Duration;
+
 use arrayvec::ArrayVec;
 use wanctl_types::Millis;
 
@@ -7,6 +9,9 @@ use crate::{Assessment, Level, MAX_WANS, Margin, Rejection, WanIndex, WanPolicy}
 
 /// Every WAN's assessment, in the order of the configuration.
 pub(crate) type Assessments = ArrayVec<Assessment, MAX_WANS>;
+
+/// How long each WAN has been silent, as far as its quorum goes.
+pub(crate) type Silences = ArrayVec<Duration, MAX_WANS>;
 
 /// What speaks against each WAN, and the one that nothing speaks against.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +25,8 @@ pub(crate) struct Choice {
 pub(crate) fn choose(
     current: WanIndex,
     assessments: &Assessments,
+    silences: &Silences,
+    limit: Duration,
     policies: &[WanPolicy],
     margin: &Margin,
 ) -> Choice {
@@ -32,7 +39,11 @@ pub(crate) fn choose(
     for ((wan, assessment), policy) in WanIndex::first(MAX_WANS).zip(assessments).zip(policies) {
         let verdict = match from {
             _ if wan == current => None,
-            Some(from) => Some(judge(wan, assessment, policy, from, margin)),
+            Some(from) => {
+                let silent = silences.get(wan.get()).copied().unwrap_or_default();
+                let judged = judge(wan, assessment, policy, from, margin);
+                Some(judged.and_then(|cost| heard(cost, silent, from, limit)))
+            }
             None => Some(Err(Rejection::Unknown)),
         };
         match verdict {
@@ -89,6 +100,20 @@ fn judge(
     }
 }
 
+/// What cuts one line may have cut the other a moment later: from a WAN that is down traffic moves
+/// only to one that was heard within half of the time that makes a WAN down.
+fn heard(
+    cost: Millis,
+    silent: Duration,
+    from: &Assessment,
+    limit: Duration,
+) -> Result<Millis, Rejection> {
+    if from.level() == Level::Down && silent >= limit / 2 {
+        return Err(Rejection::Silent { silent });
+    }
+    Ok(cost)
+}
+
 /// What another WAN may cost at most for a move to be worth it.
 fn most(present: Millis, margin: &Margin) -> Millis {
     let absolute = present.get() - margin.absolute.get();
@@ -98,8 +123,6 @@ fn most(present: Millis, margin: &Margin) -> Millis {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
     use crate::{Cause, Quality};
 
@@ -136,11 +159,16 @@ mod tests {
 
     fn best(assessments: &[Assessment], policies: &[WanPolicy]) -> Option<usize> {
         let assessments = assessments.iter().copied().collect();
+        let silences = policies.iter().map(|_| Duration::ZERO).collect();
+        let limit = Duration::from_secs(1);
+        let margin = Margin::default();
         choose(
             WanIndex::PRIMARY,
             &assessments,
+            &silences,
+            limit,
             policies,
-            &Margin::default(),
+            &margin,
         )
         .best
         .map(WanIndex::get)
@@ -173,6 +201,29 @@ mod tests {
         let policies = [WanPolicy::new(3); 2];
         assert_eq!(best(&[down(), red(400.0)], &policies), Some(1));
         assert_eq!(best(&[down(), down()], &policies), None);
+    }
+
+    #[test]
+    fn from_a_dead_wan_one_that_fell_silent_with_it_is_no_choice() {
+        let policies = [WanPolicy::new(3); 2];
+        let assessments = [down(), green(30.0)].into_iter().collect();
+        let limit = Duration::from_secs(1);
+        let choice = |millis| {
+            let silences = [1_000, millis].map(Duration::from_millis);
+            let silences = silences.into_iter().collect();
+            let margin = Margin::default();
+            choose(
+                WanIndex::PRIMARY,
+                &assessments,
+                &silences,
+                limit,
+                &policies,
+                &margin,
+            )
+            .best
+        };
+        assert_eq!(choice(499).map(WanIndex::get), Some(1));
+        assert_eq!(choice(500), None);
     }
 
     #[test]

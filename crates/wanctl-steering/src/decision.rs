@@ -350,6 +350,11 @@ pub enum Rejection {
     Unknown,
     /// Nothing comes through.
     Down,
+    /// It answers by name, but has been silent for so long that it may be down as well.
+    Silent {
+        /// For how long.
+        silent: Duration,
+    },
     /// It is congested itself.
     Congested,
     /// It is not better by the margin.
@@ -369,6 +374,13 @@ impl fmt::Display for Rejection {
             Self::NoRule => f.write_str("no rule sends traffic there"),
             Self::Unknown => f.write_str("not measured"),
             Self::Down => f.write_str("down"),
+            Self::Silent { silent } => {
+                write!(
+                    f,
+                    "may be down too, silent for {:.1} s",
+                    silent.as_secs_f64()
+                )
+            }
             Self::Congested => f.write_str("congested itself"),
             Self::NotBetter { cost, most } => write!(f, "costs {cost}, may cost {most} at most"),
             Self::Outranked => f.write_str("another one is chosen"),

@@ -138,6 +138,11 @@ impl Path {
         }
     }
 
+    /// How long it has been silent, as far as the quorum goes.
+    pub(crate) fn silent(&self, quorum: usize) -> Duration {
+        self.decisive_silence(quorum)
+    }
+
     /// When, without another answer, fewer targets than the quorum will answer.
     pub(crate) fn silence_due(&self, now: Timestamp, quorum: usize, limits: &Limits) -> Timestamp {
         let silent = self.decisive_silence(quorum);

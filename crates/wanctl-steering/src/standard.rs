@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use wanctl_types::{Millis, Timestamp};
 
 use crate::brake::Brake;
-use crate::compare::{Assessments, choose};
+use crate::compare::{Assessments, Silences, choose};
 use crate::decision::{Decision, Outcome, Request, Transition, Wake, WanVerdict};
 use crate::machine::{Machine, Sight, Wish};
 use crate::path::Path;
@@ -54,14 +54,24 @@ impl Standard {
         let dt = self.elapsed(now, config);
         let blank = WanObservation::default();
         let mut assessments = Assessments::new();
+        let mut silences = Silences::new();
         for (place, (path, policy)) in self.paths.iter_mut().zip(policies).enumerate() {
             let seen = seen.wans.get(place).unwrap_or(&blank);
             path.observe(now, dt, seen, &config.limits);
             assessments.push(path.assess(now, policy, &config.limits, &config.dwell, seen));
+            silences.push(path.silent(policy.quorum));
         }
         let score = score(&assessments, seen, config);
         let active = self.machine.active();
-        let choice = choose(active, &assessments, policies, &config.margin);
+        let limit = config.limits.silence;
+        let choice = choose(
+            active,
+            &assessments,
+            &silences,
+            limit,
+            policies,
+            &config.margin,
+        );
         let wish = self.machine.look(&Sight {
             now,
             dt,

@@ -135,8 +135,8 @@ impl SteerWorld for SteerEnds {
         let place = SOURCES
             .iter()
             .position(|known| source.as_deref() == Some(*known));
-        let line = place.and_then(|place| Some((self.links.get(place)?, self.faults.get(place)?)));
-        let Some((link, faults)) = line else {
+        let ends = place.and_then(|place| Some((self.links.get(place)?, self.faults.get(place)?)));
+        let Some((link, faults)) = ends else {
             return Err(WorldError::Other("no such line".into()));
         };
         Ok(Box::new(VirtualTransport::new(
