@@ -9,7 +9,7 @@ mod settings;
 mod world;
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub struct TwoWans {
     pub rate_control: Range<Duration>,
     /// Further lines of the steering configuration.
     pub settings: String,
+    /// Where every input of the steering decision is taken down.
+    pub record: Option<PathBuf>,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -119,6 +121,7 @@ impl TwoWans {
             events: Vec::new(),
             rate_control: Duration::ZERO..Duration::MAX,
             settings: String::new(),
+            record: None,
             seed,
         }
     }
@@ -268,6 +271,7 @@ impl Stage<'_> {
             controller: settings::rate_control(self.directory)?.controller,
         };
         let mut options = SteerOptions::default();
+        options.record.clone_from(&self.plan.record);
         options.seed = Some(self.plan.seed);
         let daemon = SteerDaemon::new(config, self.clock.clone(), Arc::new(ends), options);
         let views = daemon.views();
