@@ -85,3 +85,40 @@ fn floor_in(queue: &QueueConfig, zone: Zone) -> Bps {
 pub fn socket_path(state_file: &Path) -> PathBuf {
     state_file.with_extension("sock")
 }
+
+#[cfg(test)]
+mod fixture {
+    //! A WAN of 100 to 900 Mbit/s down and 10 to 40 up.
+
+    use wanctl_controller::{
+        Alpha, BaselineConfig, ControllerConfig, Factor, Floors, QueueConfig, Threshold, Thresholds,
+    };
+    use wanctl_types::{Millis, PerDirection, RateBound};
+
+    pub(super) fn config() -> ControllerConfig {
+        let queue = |floor: f64, ceiling: f64| {
+            let mbps = |mbps| RateBound::from_mbps(mbps).unwrap();
+            QueueConfig::new(
+                Floors::uniform(mbps(floor)),
+                mbps(ceiling),
+                mbps(1.0),
+                Factor::new(0.85).unwrap(),
+                Factor::new(0.96).unwrap(),
+            )
+            .unwrap()
+        };
+        let [target, warn, hard] = [15, 45, 80].map(Threshold::from_integer);
+        ControllerConfig::new(
+            PerDirection::new(queue(100.0, 900.0), queue(10.0, 40.0)),
+            Thresholds::new(target, warn, hard).unwrap(),
+            BaselineConfig {
+                initial: Millis::saturating(20.0),
+                alpha: Alpha::new(0.001).unwrap(),
+                update_threshold: Millis::saturating(3.0),
+                min: Millis::saturating(10.0),
+                max: Millis::saturating(60.0),
+            },
+            Alpha::new(0.5).unwrap(),
+        )
+    }
+}

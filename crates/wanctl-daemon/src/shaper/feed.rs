@@ -173,6 +173,56 @@ mod tests {
         assert_eq!(report.age_ms, 2_000);
     }
 
+    /// A socket that says how a shaper at its floor does, and its listener.
+    #[tokio::test]
+    async fn what_the_socket_says_arrives_at_once_and_grows_old_when_it_ends() {
+        use crate::shaper::ShaperSocket;
+        use wanctl_controller::Controller;
+
+        let directory = tempfile::tempdir().unwrap();
+        let state_file = directory.path().join("cable_state.json");
+        let config = crate::shaper::fixture::config();
+        let mut snapshot =
+            crate::wan::initial_snapshot(&wan(), &Controller::new(config.clone()).state());
+        let clock = Clock::system();
+        snapshot.last_step = Some(clock.now());
+        let (sender, snapshots) = watch::channel(snapshot);
+        let socket = ShaperSocket {
+            path: socket_path(&state_file),
+            clock: clock.clone(),
+            config,
+            snapshots,
+        };
+        let serving = tokio::spawn(socket.run());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let feed = SocketFeed::new(clock.clone(), wan(), state_file.clone());
+        let heard = async |wanted: Zone| {
+            for _ in 0..200 {
+                let latest = feed.latest(clock.now());
+                if let Some(latest) = latest.filter(|l| l.zone.download == Some(wanted)) {
+                    return latest;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            panic!("nothing was heard");
+        };
+        assert!(!heard(Zone::Green).await.is_at_floor());
+        sender.send_modify(|snapshot| {
+            snapshot.last_step = Some(clock.now());
+            snapshot.directions.download.zone = Zone::Red;
+            snapshot.directions.download.intended = wanctl_types::Bps::from_mbps(100);
+        });
+        let latest = heard(Zone::Red).await;
+        assert!(latest.is_at_floor() && !latest.can_help(), "{latest:?}");
+        assert!(latest.age < Duration::from_millis(500), "{:?}", latest.age);
+        serving.abort();
+        drop(serving.await);
+        assert!(!socket_path(&state_file).exists(), "it takes its file away");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let latest = feed.latest(clock.now()).unwrap();
+        assert!(latest.age >= Duration::from_millis(300));
+    }
+
     #[test]
     fn a_file_that_is_none_says_nothing() {
         for text in ["", "null", "[]", "{\"ewma\": 7}", "{\"ewma\": {\"baseline"] {
