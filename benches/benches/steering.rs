@@ -13,6 +13,8 @@ use wanctl_types::{Millis, PerDirection, Timestamp};
 
 /// Length of the input that is run round and round.
 const INPUTS: usize = 4_096;
+/// What the WAN in normal use does, one after the other: answers in so many milliseconds, or not.
+const PHASES: [Option<f64>; 4] = [Some(20.0), Some(170.0), Some(20.0), None];
 const CYCLE: Duration = Duration::from_millis(500);
 const TARGETS: usize = 3;
 
@@ -35,7 +37,11 @@ fn decide(criterion: &mut Criterion, name: &str, wans: usize, engine: EngineConf
     policy.route = true;
     let policies = std::iter::repeat_n(policy, wans).collect();
     let mut steering = Steering::new(SteeringConfig::new(engine, policies).unwrap());
-    let inputs: Vec<Observation> = (0..INPUTS).map(|place| observation(place, wans)).collect();
+    // A loop has just written what it hands over, so the few inputs stay in the cache.
+    let phases = PHASES.map(|primary| observation(primary, wans));
+    let inputs: Vec<&Observation> = (0..INPUTS)
+        .filter_map(|place| phases.get(place * 8 / INPUTS % 4))
+        .collect();
     let mut now = Timestamp::ZERO;
     let mut moves = 0_usize;
     let mut step = |seen: &Observation| {
@@ -46,8 +52,8 @@ fn decide(criterion: &mut Criterion, name: &str, wans: usize, engine: EngineConf
         }
         moves
     };
-    let moved = inputs.iter().map(&mut step).last();
-    assert!(moved.is_some_and(|moves| moves >= 4), "{moved:?} moves");
+    let total = inputs.iter().map(|seen| step(seen)).last();
+    assert!(total.is_some_and(|moves| moves >= 4), "{total:?} moves");
 
     let mut next = inputs.iter().cycle();
     criterion.bench_function(name, |bencher| {
@@ -55,13 +61,8 @@ fn decide(criterion: &mut Criterion, name: &str, wans: usize, engine: EngineConf
     });
 }
 
-/// Calm, congestion, calm, outage of the WAN in normal use; the others stay calm.
-fn observation(place: usize, wans: usize) -> Observation {
-    let primary = match place * 8 / INPUTS {
-        1 | 5 => Some(170.0),
-        3 | 7 => None,
-        _ => Some(20.0),
-    };
+/// The other WANs stay calm.
+fn observation(primary: Option<f64>, wans: usize) -> Observation {
     let mut seen = Observation::default();
     for wan in 0..wans {
         let rtt = if wan == 0 { primary } else { Some(35.0) };

@@ -32,6 +32,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub(crate) struct Path {
     targets: ArrayVec<Target, MAX_TARGETS>,
     begun: Option<Timestamp>,
+    known: Known,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -54,6 +55,7 @@ impl Path {
         Self {
             targets,
             begun: None,
+            known: Known::default(),
         }
     }
 
@@ -88,11 +90,12 @@ impl Path {
                 continue;
             };
             target.silent = seen.silent;
-            target.count(dt.as_secs_f64(), seen.answered, seen.lost);
+            target.count(self.known.of(dt), seen.answered, seen.lost);
             if let Some(rtt) = seen.rtt {
                 let unheard = core::mem::take(&mut target.unheard).min(LONGEST.max(dt));
                 let variation = seen.variation.map(Millis::get);
-                target.answer(unheard.as_secs_f64(), rtt.get().max(0.0), variation, limits);
+                let weights = self.known.of(unheard);
+                target.answer(weights, rtt.get().max(0.0), variation, limits);
             }
         }
     }
@@ -196,30 +199,74 @@ impl Target {
         }
     }
 
-    fn count(&mut self, dt: f64, answered: u32, lost: u32) {
-        let kept = 1.0 - weight(dt, LOSS_TAU);
+    fn count(&mut self, weights: Weights, answered: u32, lost: u32) {
+        let kept = 1.0 - weights.loss;
         self.lost = self.lost * kept + f64::from(lost);
         self.probes = self.probes * kept + f64::from(answered) + f64::from(lost);
     }
 
-    fn answer(&mut self, dt: f64, rtt: f64, variation: Option<f64>, limits: &Limits) {
-        let smoothed = toward(self.rtt.unwrap_or(rtt), rtt, weight(dt, RTT_TAU));
+    fn answer(&mut self, weights: Weights, rtt: f64, variation: Option<f64>, limits: &Limits) {
+        let smoothed = toward(self.rtt.unwrap_or(rtt), rtt, weights.rtt);
         self.rtt = Some(smoothed);
         if let Some(variation) = variation {
-            self.jitter = toward(self.jitter, variation, weight(dt, JITTER_TAU));
+            self.jitter = toward(self.jitter, variation, weights.jitter);
         }
         let Some(baseline) = self.baseline else {
             self.baseline = Some(rtt);
             return;
         };
-        let tau = if smoothed < baseline {
-            FALL_TAU
+        let weight = if smoothed < baseline {
+            weights.fall
         } else if smoothed - baseline < limits.yellow_delay.get() {
-            RISE_TAU
+            weights.rise
         } else {
-            RISE_TAU_CONGESTED
+            weights.rise_congested
         };
-        self.baseline = Some(toward(baseline, smoothed, weight(dt, tau)));
+        self.baseline = Some(toward(baseline, smoothed, weight));
+    }
+}
+
+/// What a sample that stands for some time weighs in each average.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Weights {
+    loss: f64,
+    rtt: f64,
+    jitter: f64,
+    fall: f64,
+    rise: f64,
+    rise_congested: f64,
+}
+
+impl Weights {
+    fn of(time: Duration) -> Self {
+        let dt = time.as_secs_f64();
+        Self {
+            loss: weight(dt, LOSS_TAU),
+            rtt: weight(dt, RTT_TAU),
+            jitter: weight(dt, JITTER_TAU),
+            fall: weight(dt, FALL_TAU),
+            rise: weight(dt, RISE_TAU),
+            rise_congested: weight(dt, RISE_TAU_CONGESTED),
+        }
+    }
+}
+
+/// The weights of the last two times: most steps are as long as the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Known {
+    slots: [(Duration, Weights); 2],
+}
+
+impl Known {
+    fn of(&mut self, time: Duration) -> Weights {
+        let [first, second] = &mut self.slots;
+        if first.0 != time {
+            core::mem::swap(first, second);
+            if first.0 != time {
+                *first = (time, Weights::of(time));
+            }
+        }
+        first.1
     }
 }
 
