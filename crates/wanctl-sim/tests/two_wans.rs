@@ -352,6 +352,35 @@ fn a_truncated_state_file_is_no_match_for_what_the_router_shows() {
 }
 
 #[test]
+fn a_router_that_cannot_be_read_at_the_start_is_not_told_to_forget_what_it_does() {
+    let mut plan = household();
+    plan.lines[0].faults = vec![silence(START..START + 5 * MINUTE)];
+    // Killed with its state lost while the router does not answer: the rule is on.
+    plan.events = vec![(START + MINUTE, Event::KillAndTruncate)];
+    plan.router = vec![window(
+        START + MINUTE - secs(1)..START + 2 * MINUTE,
+        RouterWoe::Down,
+    )];
+    let report = run("killed, state lost, router down", &plan, 9 * MINUTE);
+    let back = report.back_after(START).unwrap();
+    assert!(
+        back > 5 * MINUTE,
+        "it was on for the whole outage: {back:?}"
+    );
+}
+
+#[test]
+fn an_urgent_move_does_not_wait_for_a_look_at_a_slow_router() {
+    let mut plan = household();
+    // A reading begins at 60 s and takes half a minute; a second later the line is cut.
+    plan.router = vec![window(secs(59)..secs(61), RouterWoe::Slow(secs(4)))];
+    plan.lines[0].faults = vec![silence(secs(60)..3 * MINUTE)];
+    let report = run("cut during a slow reading", &plan, 5 * MINUTE);
+    let moved = report.steered_after(secs(60)).unwrap();
+    assert!(moved < secs(3), "{moved:?}");
+}
+
+#[test]
 fn without_the_rate_control_daemon_what_is_measured_decides() {
     let mut plan = household();
     plan.rate_control = Duration::ZERO..secs(30);

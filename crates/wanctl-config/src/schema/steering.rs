@@ -212,7 +212,7 @@ table! {
     UP_AFTER = "route_management.up_after_sec": Number, Default("15.0"),
         "How long it must answer before its route is put back.", unit: Seconds, bounds: TIME;
     DEMOTED_BY = "route_management.demoted_distance_add": Integer, Default("100"),
-        "What is added to a route's distance to put it behind the others.",
+        "What is added to a route's distance to put it behind the others. No route's own distance may be above this: one that is counts as put behind.",
         bounds: Some(Bounds::new(1.0, 200.0));
     STATE_FILE = "state.file": Path, Required, "File that keeps what must outlive a restart.";
     HISTORY_SIZE = "state.history_size": Integer, Required,

@@ -40,6 +40,8 @@ pub(super) enum Report {
     },
     /// What was found.
     Found(Found),
+    /// Something more urgent came up; nothing can be said.
+    Interrupted,
 }
 
 /// What the router shows.
@@ -90,12 +92,28 @@ impl Actuator {
             distances: vec![None; self.objects.len()],
             rivals: None,
         };
-        while let Some(order) = self.orders.recv().await {
+        let (_none, closed) = mpsc::channel(1);
+        let mut orders = std::mem::replace(&mut self.orders, closed);
+        let mut waiting = None;
+        loop {
+            let order = match waiting.take() {
+                Some(order) => order,
+                None => match orders.recv().await {
+                    Some(order) => order,
+                    None => return,
+                },
+            };
             let report = match order {
                 Order::Do(request) => self.carry_out(&request, &mut memory).await,
-                Order::Reconcile { desired } => {
-                    Report::Found(self.reconcile(desired, &mut memory).await)
-                }
+                Order::Reconcile { desired } => tokio::select! {
+                    biased;
+                    found = self.reconcile(desired, &mut memory) => Report::Found(found),
+                    // A call that suffers does not wait for a routine look at a slow router.
+                    Some(order) = orders.recv() => {
+                        waiting = Some(order);
+                        Report::Interrupted
+                    }
+                },
             };
             if self.reports.send(report).is_err() {
                 return;

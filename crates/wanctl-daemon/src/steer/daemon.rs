@@ -365,6 +365,7 @@ impl SteerDaemon {
                 moved: None,
                 started: now,
                 first_reading: true,
+                answered: false,
             },
         }
     }

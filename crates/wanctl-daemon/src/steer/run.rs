@@ -29,6 +29,8 @@ use crate::ticker::Ticker;
 
 /// From one reading of the router to the next.
 const RECONCILE: Duration = Duration::from_mins(1);
+/// From a reading that was interrupted to the next.
+const AGAIN: Duration = Duration::from_secs(2);
 /// From one write of the state to the next while nothing moves.
 const SAVE: Duration = Duration::from_secs(30);
 /// A single cycle waits for the first verdict at most so long.
@@ -67,6 +69,8 @@ pub(super) struct Progress {
     pub(super) moved: Option<SteeringMove>,
     pub(super) started: Timestamp,
     pub(super) first_reading: bool,
+    /// Whether the router has answered, in whatever way.
+    pub(super) answered: bool,
 }
 
 enum Event {
@@ -223,6 +227,10 @@ impl SteerLoop {
         match report {
             Report::Settled { id, settled, error } => self.settle(id, settled, error),
             Report::Found(found) => self.found(found),
+            Report::Interrupted => {
+                self.progress.reading = false;
+                self.progress.reconcile_at = self.clock.now() + AGAIN;
+            }
         }
     }
 
@@ -314,7 +322,12 @@ impl SteerLoop {
     fn found(&mut self, found: Found) {
         let now = self.clock.now();
         self.progress.reading = false;
-        let first = std::mem::take(&mut self.progress.first_reading);
+        let told = std::mem::replace(&mut self.progress.answered, true);
+        // Until the rules have been read once, nobody knows how they should be.
+        let first = self.progress.first_reading && found.active.is_some();
+        if first {
+            self.progress.first_reading = false;
+        }
         if first
             && !self.trusted
             && !self.config.shadow
@@ -337,7 +350,7 @@ impl SteerLoop {
                 }
             }
         }
-        if first || !found.troubles.is_empty() {
+        if !told || !found.troubles.is_empty() {
             for trouble in &found.troubles {
                 warn!(trouble, "the router's objects");
             }
@@ -384,7 +397,7 @@ impl SteerLoop {
             .decision
             .as_ref()
             .is_some_and(|decision| decision.outcome == Outcome::Completed && !decision.moving);
-        (decided && !self.progress.first_reading) || waited
+        (decided && self.progress.answered) || waited
     }
 
     /// The last record, the state and the recording.
