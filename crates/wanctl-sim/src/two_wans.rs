@@ -175,12 +175,15 @@ impl TwoWans {
             while let Some((_, event)) = events.next_if(|(at, _)| Timestamp::ZERO + *at <= now) {
                 stage.happen(event).await?;
             }
-            watch.look(now, stage.view());
+            watch.look(now, stage.view().as_ref());
             clock.sleep_until(now + LOOK).await;
         }
-        watch.look(clock.now(), stage.view());
         let last = stage.view();
+        watch.look(clock.now(), last.as_ref());
         stage.stop().await;
+        let last = last.ok_or_else(|| Error::Settings {
+            report: "the steering daemon does not run at the end".to_owned(),
+        })?;
         let numbers = numbers.with(|numbers| *numbers);
         Ok(TwoWansReport {
             steered: watch.steered,
@@ -289,11 +292,10 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn view(&self) -> Arc<SteerView> {
-        let Some((_, views)) = &self.steering else {
-            unreachable!("steering is started first and started again after each kill");
-        };
-        Arc::clone(&views.borrow())
+    /// What the steering daemon shows; `None` while it does not run.
+    fn view(&self) -> Option<Arc<SteerView>> {
+        let (_, views) = self.steering.as_ref()?;
+        Some(Arc::clone(&views.borrow()))
     }
 
     async fn stop(&mut self) {
@@ -330,7 +332,7 @@ impl Watch {
         }
     }
 
-    fn look(&mut self, now: Timestamp, view: Arc<SteerView>) {
+    fn look(&mut self, now: Timestamp, view: Option<&Arc<SteerView>>) {
         let steered = self.device.mangle_rule_enabled(RULE).unwrap_or(false);
         if steered != self.is_steered {
             self.is_steered = steered;
@@ -351,8 +353,8 @@ impl Watch {
             .views
             .last()
             .is_none_or(|(at, _)| now.saturating_since(*at) >= Duration::from_secs(1));
-        if due {
-            self.views.push((now, view));
+        if let Some(view) = view.filter(|_| due) {
+            self.views.push((now, Arc::clone(view)));
         }
     }
 }

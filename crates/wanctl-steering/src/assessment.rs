@@ -8,7 +8,7 @@ use wanctl_types::Millis;
 
 use crate::{Limits, QueueObservation};
 
-/// The colours of §assessment, and the two that are none of them.
+/// The three colours, and the two verdicts that are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
