@@ -233,6 +233,6 @@ fn known(targets: &[Option<IpAddr>]) -> Vec<IpAddr> {
 }
 
 /// Unpredictable from outside, so that answers cannot be forged blindly.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
