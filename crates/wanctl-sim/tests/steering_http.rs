@@ -110,8 +110,9 @@ impl SteerWorld for Loopback {
         config: &ProbeConfig,
         _targets: &[IpAddr],
     ) -> Result<Box<dyn Transport>, WorldError> {
+        let [one, two] = &self.reflectors;
         let first = config.binding.interface.as_deref() == Some("one");
-        let reflector = &self.reflectors[usize::from(!first)];
+        let reflector = if first { one } else { two };
         Ok(Box::new(UdpTransport::to(reflector).unwrap()))
     }
 

@@ -1,7 +1,13 @@
 //! Both daemons, unmodified, on virtual time: what each trouble comes to, and how fast.
 //!
 //! `WANCTL_TABLE=1` prints the table of `docs/steering.md`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unchecked_time_subtraction,
+    reason = "a test fails by panicking, and prints a table for the reader"
+)]
 
 use std::ops::Range;
 use std::time::Duration;

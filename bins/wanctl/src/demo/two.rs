@@ -17,7 +17,7 @@ const BLOAT: [u64; 2] = [60, 110];
 /// The line is cut.
 const CUT: [u64; 2] = [240, 270];
 /// All of it.
-const END: Duration = Duration::from_secs(420);
+const END: Duration = Duration::from_mins(7);
 /// From one line of the table to the next.
 const ROW: u64 = 10;
 
