@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wanctl_controller::{ControllerConfig, QueueConfig};
+use wanctl_controller::{ControllerConfig, LawKind, QueueConfig};
 use wanctl_steering::ShaperObservation;
 use wanctl_telemetry::WanSnapshot;
 use wanctl_types::{Bps, Direction, Millis, PerDirection, Timestamp, WanName, Zone};
@@ -43,8 +43,13 @@ impl ShaperReport {
         let age = now.saturating_since(snapshot.last_step?);
         let directions = &snapshot.directions;
         let floor = |direction: Direction| {
-            let zone = directions[direction].zone;
-            Some(floor_in(&config.queues[direction], zone))
+            let queue = &config.queues[direction];
+            let floor = match config.law {
+                // It has one floor, whatever it calls the line's state.
+                LawKind::Adaptive => queue.floors.red.truncate(),
+                LawKind::Reference | _ => floor_in(queue, directions[direction].zone),
+            };
+            Some(floor)
         };
         Some(Self {
             wan: snapshot.name.clone(),
@@ -84,6 +89,33 @@ fn floor_in(queue: &QueueConfig, zone: Zone) -> Bps {
 #[must_use]
 pub fn socket_path(state_file: &Path) -> PathBuf {
     state_file.with_extension("sock")
+}
+
+#[cfg(test)]
+mod tests {
+    use wanctl_controller::Controller;
+    use wanctl_types::RateBound;
+
+    use super::*;
+
+    #[test]
+    fn the_adaptive_law_has_one_floor_in_every_zone() {
+        let mut config = fixture::config();
+        config.queues.download.floors.yellow = RateBound::from_mbps(300.0).unwrap();
+        config.queues.download.floors.green = RateBound::from_mbps(400.0).unwrap();
+        let name = WanName::new("cable").unwrap();
+        let state = Controller::new(config.clone()).state();
+        let mut snapshot = crate::wan::initial_snapshot(&name, &state);
+        snapshot.last_step = Some(Timestamp::ZERO);
+        snapshot.directions.download.zone = Zone::Yellow;
+        let floor = |config: &ControllerConfig| {
+            let report = ShaperReport::of(&snapshot, config, Timestamp::ZERO).unwrap();
+            report.floor.download
+        };
+        assert_eq!(floor(&config), Some(Bps::from_mbps(300)));
+        config.law = LawKind::Adaptive;
+        assert_eq!(floor(&config), Some(Bps::from_mbps(100)));
+    }
 }
 
 #[cfg(test)]
