@@ -97,12 +97,9 @@ struct Loopback {
 
 #[async_trait]
 impl SteerWorld for Loopback {
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
-        Ok(config
-            .reflectors
-            .iter()
-            .map(|host| host.parse().unwrap())
-            .collect())
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
+        let hosts = config.reflectors.iter();
+        hosts.map(|host| Ok(host.parse().unwrap())).collect()
     }
 
     fn transport(

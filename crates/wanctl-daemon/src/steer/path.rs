@@ -1,6 +1,6 @@
 //! The probes of one WAN: four rounds a second through its own socket, and what came of them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -16,16 +16,19 @@ use super::world::SteerWorld;
 use crate::chain::chain;
 use crate::clock::Clock;
 use crate::ticker::Ticker;
-use crate::world::WorldError;
+use crate::world::{WorldError, addresses, known};
 
 /// Answers of one target that are kept between two steps; further ones are only counted.
 const MOST_ANSWERS: usize = 64;
 /// From a failed attempt to open a socket to the next.
 const REOPEN: Duration = Duration::from_secs(5);
 /// A WAN that is silent for so long gets a new socket: its interface may be another one.
+/// As often is a name looked up that has no address.
 const RENEW: Duration = Duration::from_secs(30);
+/// Keeps the place of a target that has no address: it is asked nothing and does not answer.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-type Opened = Result<(Vec<IpAddr>, Box<dyn Transport>), WorldError>;
+type Opened = Result<(Vec<Option<IpAddr>>, Box<dyn Transport>), WorldError>;
 
 /// One WAN's probes.
 pub(super) struct PathProbe {
@@ -172,7 +175,8 @@ impl PathProbe {
         seen
     }
 
-    /// Opens a socket when there is none, and a new one when nothing has answered for long.
+    /// Opens a socket when there is none, and a new one when nothing has answered for long or a
+    /// target has no address yet.
     fn look_after(&mut self, now: Timestamp) {
         let Some(config) = &self.config else {
             return;
@@ -181,19 +185,30 @@ impl PathProbe {
             self.opened(now);
             return;
         }
-        let silent = self
-            .meters
-            .iter()
-            .all(|meter| now.saturating_since(meter.heard) >= RENEW);
-        if self.opening.is_none() && now >= self.open_at && (self.link.is_none() || silent) {
+        let wanted = match &self.link {
+            Some(link) => link.lacks_addresses() || self.is_silent(now),
+            None => true,
+        };
+        if self.opening.is_none() && now >= self.open_at && wanted {
             self.open_at = now + RENEW;
             let (world, config) = (Arc::clone(&self.world), config.clone());
+            let (wan, first) = (self.wan.clone(), self.link.is_none());
             self.opening = Some(tokio::spawn(async move {
-                let targets = world.resolve(&config).await?;
-                let transport = world.transport(&config, &targets)?;
+                let found = world.resolve(&config).await;
+                let targets = addresses(&config.reflectors, found, |host, error| {
+                    if first {
+                        warn!(%wan, host, error = %chain(error), "this target has no address now and does not answer; it is looked up again");
+                    }
+                })?;
+                let transport = world.transport(&config, &known(&targets))?;
                 Ok((targets, transport))
             }));
         }
+    }
+
+    fn is_silent(&self, now: Timestamp) -> bool {
+        let silent = |meter: &Meter| now.saturating_since(meter.heard) >= RENEW;
+        self.meters.iter().all(silent)
     }
 
     /// Takes what the task has opened; it has finished, so nothing waits.
@@ -203,7 +218,7 @@ impl PathProbe {
         };
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let outcome = match std::pin::Pin::new(&mut task).poll(&mut cx) {
-            Poll::Ready(Ok(outcome)) => outcome.and_then(|opened| self.link(opened)),
+            Poll::Ready(Ok(outcome)) => outcome.and_then(|opened| self.link(now, opened)),
             Poll::Ready(Err(_)) | Poll::Pending => return,
         };
         match outcome {
@@ -211,7 +226,7 @@ impl PathProbe {
                 if std::mem::take(&mut self.failing) {
                     info!(wan = %self.wan, "can be probed again");
                 }
-                self.link = Some(link);
+                self.link = link.or(self.link.take());
             }
             Err(error) => {
                 self.open_at = now + REOPEN;
@@ -222,20 +237,43 @@ impl PathProbe {
         }
     }
 
+    /// A target that has no address now keeps the one it had. `None` when others answer and no
+    /// lacking address was found: what there is may stay.
     fn link(
         &self,
-        (targets, transport): (Vec<IpAddr>, Box<dyn Transport>),
-    ) -> Result<Link, WorldError> {
+        now: Timestamp,
+        (targets, transport): (Vec<Option<IpAddr>>, Box<dyn Transport>),
+    ) -> Result<Option<Link>, WorldError> {
         let Some(config) = &self.config else {
             return Err(WorldError::Other("it is not probed".into()));
         };
+        let old = |place: usize| {
+            let link = self.link.as_ref()?;
+            link.rounds.targets().get(place).copied()
+        };
+        let mut found = false;
+        let place = |(place, new): (usize, Option<IpAddr>)| {
+            let old = old(place).unwrap_or(NOWHERE);
+            found |= old.is_unspecified() && new.is_some();
+            new.unwrap_or(old)
+        };
+        let targets: Vec<_> = targets.into_iter().enumerate().map(place).collect();
+        if self.link.is_some() && !found && !self.is_silent(now) {
+            return Ok(None);
+        }
         let schedule = RoundsConfig {
             interval: config.interval,
             timeout: config.timeout,
             quorum: targets.len().max(1),
         };
         let rounds = Rounds::new(schedule, targets, self.seed)?;
-        Ok(Link { transport, rounds })
+        Ok(Some(Link { transport, rounds }))
+    }
+}
+
+impl Link {
+    fn lacks_addresses(&self) -> bool {
+        self.rounds.targets().iter().any(IpAddr::is_unspecified)
     }
 }
 
@@ -265,5 +303,147 @@ impl Meter {
         self.rtts.clear();
         (self.varied, self.variations, self.answered) = (0.0, 0, 0);
         seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+    use wanctl_config::SteerWan;
+    use wanctl_probe::EchoRequest;
+    use wanctl_router::{RouterOsConfig, SteeringRouter};
+
+    use super::*;
+    use crate::shaper::{NoFeed, ShaperFeed};
+
+    type Asked = Arc<Mutex<Vec<IpAddr>>>;
+
+    /// Knows the second target at once and the first one later.
+    #[derive(Default)]
+    struct Names {
+        known: AtomicBool,
+        opened: Mutex<u32>,
+        asked: Asked,
+    }
+
+    struct Echo {
+        asked: Asked,
+        replies: Vec<Received>,
+    }
+
+    impl Transport for Echo {
+        fn send(&mut self, request: &EchoRequest) -> Result<(), wanctl_probe::Error> {
+            self.asked.lock().unwrap().push(request.target);
+            self.replies.push(Received {
+                source: request.target,
+                sequence: request.sequence,
+                nonce: request.nonce,
+                sent_at: request.sent_at,
+                waited: Duration::ZERO,
+            });
+            Ok(())
+        }
+
+        fn poll_receive(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Result<Received, wanctl_probe::Error>> {
+            let reply = self.replies.pop();
+            reply.map_or(Poll::Pending, |reply| Poll::Ready(Ok(reply)))
+        }
+    }
+
+    #[async_trait]
+    impl SteerWorld for Names {
+        async fn resolve(&self, _config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
+            let first = if self.known.load(Ordering::Relaxed) {
+                Ok(address(1))
+            } else {
+                Err(WorldError::Other("no such name".into()))
+            };
+            vec![first, Ok(address(2))]
+        }
+
+        fn transport(
+            &self,
+            _config: &ProbeConfig,
+            _targets: &[IpAddr],
+        ) -> Result<Box<dyn Transport>, WorldError> {
+            *self.opened.lock().unwrap() += 1;
+            Ok(Box::new(Echo {
+                asked: Arc::clone(&self.asked),
+                replies: Vec::new(),
+            }))
+        }
+
+        fn router(&self, _config: &RouterOsConfig) -> Result<Arc<dyn SteeringRouter>, WorldError> {
+            Err(WorldError::Other("no router".into()))
+        }
+
+        fn shaper(&self, _clock: &Clock, _wan: &SteerWan) -> Box<dyn ShaperFeed> {
+            Box::new(NoFeed)
+        }
+    }
+
+    fn address(host: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, host))
+    }
+
+    /// A minute of rounds; whom they asked, and who answered in the last of them.
+    async fn minute(path: &mut PathProbe, clock: &Clock, asked: &Asked) -> [bool; 2] {
+        for _ in 0..240 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            path.tick(clock, clock.now());
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            while let Poll::Ready(reply) = path.poll(&mut cx) {
+                path.accept(clock, &reply);
+            }
+        }
+        let asked = std::mem::take(&mut *asked.lock().unwrap());
+        assert!(!asked.contains(&NOWHERE));
+        [1, 2].map(|host| asked.contains(&address(host)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_target_without_an_address_keeps_the_others_neither_waiting_nor_from_answering() {
+        let clock = Clock::system();
+        let names = Arc::new(Names::default());
+        let hosts = vec!["one.example".to_owned(), "192.0.2.2".to_owned()];
+        let mut config = ProbeConfig::new(hosts);
+        config.interval = Duration::from_millis(250);
+        let world = Arc::clone(&names) as Arc<dyn SteerWorld>;
+        let wan = WanName::new("cable").unwrap();
+        let mut path = PathProbe::new(wan, Some(config), 2, world, clock.now(), 7);
+
+        let asked = minute(&mut path, &clock, &names.asked).await;
+        assert_eq!(asked, [false, true]);
+        let seen = path.observe(clock.now());
+        let silent: Vec<_> = seen
+            .targets
+            .iter()
+            .map(|target| target.answered == 0)
+            .collect();
+        assert_eq!(silent, [true, false], "{seen:?}");
+        let first = path.link.as_ref().map(|link| link.rounds.stats().rounds);
+        assert!(
+            first > Some(200),
+            "a look-up in vain replaced the socket: {first:?}"
+        );
+
+        names.known.store(true, Ordering::Relaxed);
+        let _looked_up = minute(&mut path, &clock, &names.asked).await;
+        let opened = *names.opened.lock().unwrap();
+        let asked = minute(&mut path, &clock, &names.asked).await;
+        assert_eq!(asked, [true, true]);
+        let seen = path.observe(clock.now());
+        assert!(
+            seen.targets.iter().all(|target| target.answered > 0),
+            "{seen:?}"
+        );
+        let after = *names.opened.lock().unwrap();
+        assert_eq!(after, opened, "all is known and answers: nothing to open");
     }
 }

@@ -15,12 +15,9 @@ use crate::world::{HostWorld, World, WorldError};
 /// Where the steering daemon's packets and requests go.
 #[async_trait]
 pub trait SteerWorld: Send + Sync {
-    /// Looks up the addresses of a WAN's targets, in the order of the configuration.
-    ///
-    /// # Errors
-    ///
-    /// A name that does not resolve.
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError>;
+    /// Looks up the addresses of a WAN's targets, in the order of the configuration; for each that
+    /// has none now, why.
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>>;
 
     /// Opens what a WAN's probes are sent through.
     ///
@@ -46,8 +43,8 @@ pub trait SteerWorld: Send + Sync {
 
 #[async_trait]
 impl SteerWorld for HostWorld {
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
-        World::resolve(self, config).await.into_iter().collect()
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
+        World::resolve(self, config).await
     }
 
     fn transport(

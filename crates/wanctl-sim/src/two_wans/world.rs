@@ -122,8 +122,8 @@ pub(super) struct SteerEnds {
 
 #[async_trait]
 impl SteerWorld for SteerEnds {
-    async fn resolve(&self, config: &ProbeConfig) -> Result<Vec<IpAddr>, WorldError> {
-        Ok(addresses(config))
+    async fn resolve(&self, config: &ProbeConfig) -> Vec<Result<IpAddr, WorldError>> {
+        addresses(config).into_iter().map(Ok).collect()
     }
 
     /// The line is told by where the pings leave from.
