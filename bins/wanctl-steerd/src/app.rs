@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wanctl_config::LoadedSteering;
@@ -17,6 +18,9 @@ use crate::args::Args;
 
 /// The configuration is invalid, the lock is held, or a reset was not complete.
 const FAILURE: u8 = 1;
+
+/// How long the end waits for log lines that are not written yet.
+const LOG_GRACE: Duration = Duration::from_millis(200);
 
 /// Runs the program.
 pub(crate) fn run(args: Args) -> ExitCode {
@@ -62,7 +66,11 @@ fn validated(loaded: &LoadedSteering) -> ExitCode {
 
 fn start(args: Args, loaded: LoadedSteering) -> anyhow::Result<ExitCode> {
     let options = LogOptions::from_env(args.debug);
-    let logs = wanctl_telemetry::init_logging(&loaded.config.telemetry.log, options)?;
+    let logs = Arc::new(wanctl_telemetry::init_logging(
+        &loaded.config.telemetry.log,
+        options,
+    )?);
+    log_panics();
     info!(
         version = VERSION,
         wans = loaded.config.wans.len(),
@@ -78,22 +86,38 @@ fn start(args: Args, loaded: LoadedSteering) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let code = runtime.block_on(drive(args, loaded, logs));
+    let code = runtime.block_on(drive(args, loaded, Arc::clone(&logs)));
     // A look-up or a disk that hangs must not hold up the end.
     runtime.shutdown_background();
+    // Nor must a log that nobody reads.
+    let _ = logs.flush(LOG_GRACE);
     code
 }
 
-async fn drive(args: Args, loaded: LoadedSteering, logs: LogGuard) -> anyhow::Result<ExitCode> {
+/// Standard error may stand still, and a task that fails must not then hold up the others.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        error!(place, message, "a task panicked");
+    }));
+}
+
+async fn drive(
+    args: Args,
+    loaded: LoadedSteering,
+    logs: Arc<LogGuard>,
+) -> anyhow::Result<ExitCode> {
     let shutdown = CancellationToken::new();
     let service = service_manager();
     let mut signals = JoinSet::new();
     signals.spawn(stop_on_signal(shutdown.clone()).context("cannot catch signals")?);
-    signals.spawn(reopen_on_signal(logs, service.clone()));
+    signals.spawn(reopen_on_signal(Arc::clone(&logs), service.clone()));
     let mut options = SteerOptions::default();
     options.oneshot = args.oneshot;
     options.record = args.record;
     options.service = service;
+    options.logs = Some(logs);
     let world = Arc::new(HostWorld);
     let daemon = SteerDaemon::new(loaded.config, Clock::system(), world, options);
     if args.reset {
@@ -126,7 +150,7 @@ fn stop_on_signal(
 }
 
 /// SIGHUP opens the log files again, as is due after they were rotated.
-async fn reopen_on_signal(logs: LogGuard, service: ServiceManager) {
+async fn reopen_on_signal(logs: Arc<LogGuard>, service: ServiceManager) {
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
         Err(error) => {
@@ -135,12 +159,16 @@ async fn reopen_on_signal(logs: LogGuard, service: ServiceManager) {
         }
     };
     while hangup.recv().await.is_some() {
-        match service.reloading(|| logs.reopen()) {
-            Ok(()) => info!(
+        let (logs, service) = (Arc::clone(&logs), service.clone());
+        // On a thread of its own: the disk may stand still.
+        let reopening = spawn_blocking(move || service.reloading(|| logs.reopen()));
+        match reopening.await {
+            Ok(Ok(())) => info!(
                 signal = "SIGHUP",
                 "log files opened again; a changed configuration needs a restart"
             ),
-            Err(error) => error!(%error, "a log file cannot be opened again"),
+            Ok(Err(error)) => error!(%error, "a log file cannot be opened again"),
+            Err(error) => error!(%error, "log files were not opened again"),
         }
     }
 }

@@ -187,6 +187,7 @@ fn health_answers_with_the_keys_of_the_python_program() {
         assert!(body.pointer(key).is_some(), "{key} is not in {body}");
     }
     assert_eq!(body["steering"]["state"], "CABLE_GOOD");
+    assert_eq!(body["log_lines_lost"], 0);
     let (status, body) = place.get("/nothing").unwrap();
     assert_eq!((status, body.as_str()), (404, r#"{"error": "Not found"}"#));
     assert_eq!(running.stop(), Some(0));

@@ -14,6 +14,7 @@ use wanctl_config::SteerConfig;
 use wanctl_router::SteeringRouter;
 use wanctl_steering::{Observation, Steering, WanIndex};
 use wanctl_storage::{CycleSink, Recorder};
+use wanctl_telemetry::LogGuard;
 use wanctl_types::Timestamp;
 
 use edges::{close, end, explain_socket, heartbeat};
@@ -54,6 +55,8 @@ pub struct SteerOptions {
     pub seed: Option<u64>,
     /// Who started this process and wants to be told how it goes.
     pub service: ServiceManager,
+    /// The process's logs, for health to show what they lost.
+    pub logs: Option<Arc<LogGuard>>,
 }
 
 /// How the daemon ended.
@@ -429,9 +432,11 @@ impl SteerDaemon {
         };
         info!(host = %config.host, port = config.port, "health");
         let (views, clock) = (self.views.subscribe(), self.clock.clone());
+        let logs = self.options.logs.clone();
         let render = move || {
             let view = Arc::clone(&views.borrow());
-            let (healthy, report) = health::report(&view, clock.now());
+            let lost = logs.as_ref().map_or(0, |logs| logs.lost_lines());
+            let (healthy, report) = health::report(&view, lost, clock.now());
             (healthy, report.to_string())
         };
         let stop = CancellationToken::new();

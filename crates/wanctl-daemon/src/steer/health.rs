@@ -11,8 +11,8 @@ use super::view::SteerView;
 /// Blind cycles in a row from which on steering is unwell.
 const DEGRADED_CYCLES: u32 = 3;
 
-/// The report, and whether all is well.
-pub(super) fn report(view: &SteerView, now: Timestamp) -> (bool, Value) {
+/// The report, and whether all is well. Log lines that were lost are told and do not matter.
+pub(super) fn report(view: &SteerView, log_lines_lost: u64, now: Timestamp) -> (bool, Value) {
     let healthy = is_healthy(view);
     let status = match (view.decided, healthy) {
         (None, _) => "starting",
@@ -79,6 +79,7 @@ pub(super) fn report(view: &SteerView, now: Timestamp) -> (bool, Value) {
             "red_samples_required": shown.red_samples_required,
             "green_samples_required": shown.green_samples_required,
         },
+        "log_lines_lost": log_lines_lost,
         "pid": std::process::id(),
     });
     (healthy, report)

@@ -226,7 +226,7 @@ impl PathProbe {
                 if std::mem::take(&mut self.failing) {
                     info!(wan = %self.wan, "can be probed again");
                 }
-                self.link = link.or(self.link.take());
+                self.link = link.or_else(|| self.link.take());
             }
             Err(error) => {
                 self.open_at = now + REOPEN;
