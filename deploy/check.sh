@@ -15,13 +15,13 @@ failed=0
 complain() { echo "deploy/check.sh: $*"; failed=1; }
 
 # Verification wants the programs to be there: any executable will do.
-for unit in wanctld.service wanctld@.service; do
-    sed 's#/usr/bin/wanctld#/bin/true#' "systemd/$unit" >"$work/$unit"
+for unit in wanctld.service wanctld@.service wanctl-steerd.service; do
+    sed 's#/usr/bin/wanctl\(d\|-steerd\)#/bin/true#' "systemd/$unit" >"$work/$unit"
 done
 cp "$work/wanctld@.service" "$work/wanctld@wan1.service"
 
 version=$(systemd-analyze --version | sed -n '1s/[^0-9]*\([0-9]*\).*/\1/p')
-for unit in wanctld.service wanctld@wan1.service; do
+for unit in wanctld.service wanctld@wan1.service wanctl-steerd.service; do
     if ! said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$work/$unit" 2>&1); then
         complain "$unit does not verify"
     fi

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tempfile::{TempDir, tempdir_in};
-use wanctl_storage::{CycleRecord, CycleSink, ReasonText, Recorder, StorageConfig, Writer};
+use wanctl_storage::{
+    CycleRecord, CycleSink, ReasonText, Recorder, SteeringRecord, StorageConfig, Writer,
+};
 use wanctl_types::{Bps, Millis, PerDirection, WallTime, WanName, Zone};
 
 /// Single hand-overs that are timed.
@@ -45,6 +47,19 @@ fn hand_over(criterion: &mut Criterion) {
     let record = cycle(1);
     criterion.bench_function("storage/hand_over_cycle", |bencher| {
         bencher.iter(|| sink.record(black_box(record)));
+    });
+    let steering = SteeringRecord {
+        time: record.time,
+        clock_set: true,
+        rtt: Some(record.rtt),
+        baseline: Some(record.baseline),
+        delta: Some(record.delta),
+        steered: false,
+        state: Some(0),
+        moved: None,
+    };
+    criterion.bench_function("storage/hand_over_steering_cycle", |bencher| {
+        bencher.iter(|| sink.record_steering(black_box(steering)));
     });
 }
 

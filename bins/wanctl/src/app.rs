@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::args::{Args, Command, Simulator};
+use crate::args::{Args, Command, Explained, Simulator};
 use crate::bench::args::Benchmark;
 use crate::exit::FAILURE;
-use crate::{bench, demo, replay, simulate};
+use crate::{bench, demo, explain, replay, simulate};
 
 /// Runs the program.
 pub(crate) fn run(args: Args) -> ExitCode {
@@ -16,6 +16,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Bench {
             benchmark: Benchmark::Control(args),
         } => bench::control(&args),
+        Command::Explain {
+            daemon: Explained::Steering(args),
+        } => explain::run(&args),
         Command::Sim {
             simulator: Simulator::Router(args),
         } => simulate::router(args),

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Show what the controller does to a simulated line: once with fixed limits, once controlled.
     Demo(DemoArgs),
-    /// Run a recording of wanctld through the control law again and compare every decision.
+    /// Run a recording of a daemon through the same code again and compare every decision.
     Replay(ReplayArgs),
     /// Measure something.
     Bench {
@@ -29,12 +29,41 @@ pub(crate) enum Command {
         #[command(subcommand)]
         benchmark: Benchmark,
     },
+    /// Say what a running daemon decided last, on what grounds, and what would change it.
+    Explain {
+        /// Which daemon.
+        #[command(subcommand)]
+        daemon: Explained,
+    },
     /// Run a simulator by itself.
     Sim {
         /// Which simulator.
         #[command(subcommand)]
         simulator: Simulator,
     },
+}
+
+/// The daemons that explain themselves.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Explained {
+    /// The steering daemon.
+    Steering(ExplainArgs),
+}
+
+/// Arguments of `wanctl explain steering`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// The daemon's `state.file`; it answers on the socket beside it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/wanctl/steering_state.json"
+    )]
+    pub(crate) state_file: PathBuf,
+
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `wanctl demo`.
@@ -56,6 +85,10 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value_t = 4.0, value_parser = speed)]
     pub(crate) speed: f64,
 
+    /// With 2: both daemons on two simulated lines, in virtual time; traffic moves and comes back.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) wans: u8,
+
     /// Write a chart of all runs to this SVG file.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
@@ -64,7 +97,7 @@ pub(crate) struct DemoArgs {
 /// Arguments of `wanctl replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReplayArgs {
-    /// A file that `wanctld --record` wrote.
+    /// A file that `wanctld --record` or `wanctl-steerd --record` wrote.
     pub(crate) file: PathBuf,
 }
 

@@ -2,6 +2,7 @@
 
 mod chart;
 mod report;
+mod two;
 mod view;
 
 use std::io::{IsTerminal, Write};
@@ -17,6 +18,9 @@ use report::Report;
 
 /// Runs the scenario three times from one seed, all at once, and says what control was worth.
 pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    if args.wans == 2 {
+        return two::run(args);
+    }
     let demo = Demo {
         scenario: Scenario::bufferbloat(),
         seed: args.seed,

@@ -6,6 +6,7 @@ mod bench;
 mod chart;
 mod demo;
 mod exit;
+mod explain;
 mod replay;
 mod simulate;
 

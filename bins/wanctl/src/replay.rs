@@ -1,11 +1,11 @@
 //! `wanctl replay`: the same inputs through the same code.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use wanctl_daemon::{WanReplay, replay};
+use wanctl_daemon::{WanReplay, replay, replay_steering};
 use wanctl_types::WanName;
 
 use crate::args::ReplayArgs;
@@ -15,12 +15,40 @@ use crate::exit::FAILURE;
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let name = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("cannot open {name}"))?;
-    let replayed = replay(BufReader::new(file)).with_context(|| format!("cannot replay {name}"))?;
+    let mut file = BufReader::new(file);
+    if is_steering(&mut file)? {
+        return steering(file, &name.to_string());
+    }
+    let replayed = replay(file).with_context(|| format!("cannot replay {name}"))?;
     let mut out = std::io::stdout().lock();
     for (wan, result) in &replayed.wans {
         print(&mut out, wan, result)?;
     }
     Ok(if replayed.agrees() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILURE)
+    })
+}
+
+/// Whether the first line is that of a recording of steering.
+fn is_steering(file: &mut BufReader<File>) -> std::io::Result<bool> {
+    const START: &[u8] = br#"{"steering_header""#;
+    Ok(file.fill_buf()?.starts_with(START))
+}
+
+fn steering(file: BufReader<File>, name: &str) -> anyhow::Result<ExitCode> {
+    let replayed = replay_steering(file).with_context(|| format!("cannot replay {name}"))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "steering: {} decisions, {} moves, recorded by version {}, {} decided differently",
+        replayed.steps, replayed.moves, replayed.version, replayed.diverged
+    )?;
+    if let Some(line) = replayed.first_divergence {
+        writeln!(out, "  first difference at line {line}")?;
+    }
+    Ok(if replayed.diverged == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILURE)

@@ -6,12 +6,12 @@ mod endpoints;
 mod files;
 mod law;
 mod probe;
-mod router;
+pub(crate) mod router;
 mod thresholds;
 
 use std::time::Duration;
 
-pub(crate) use endpoints::clash;
+pub(crate) use endpoints::{clash, log};
 use wanctl_controller::{ControllerConfig, LawKind};
 use wanctl_storage::{AutorateSnapshot, ConfigSnapshot, StorageConfig, Trigger};
 use wanctl_types::{PerDirection, WanName};
@@ -55,14 +55,14 @@ pub(crate) fn assemble(source: &str, values: &Effective, sink: &mut Sink) -> Opt
 }
 
 /// The values and where findings about them go.
-struct Desk<'a> {
-    values: &'a Effective,
-    sink: &'a mut Sink,
+pub(crate) struct Desk<'a> {
+    pub(crate) values: &'a Effective,
+    pub(crate) sink: &'a mut Sink,
 }
 
 impl Desk<'_> {
     /// Adds a finding about a key, at its place if it has one.
-    fn report(&mut self, key: &'static Key, finding: Diagnostic) {
+    pub(crate) fn report(&mut self, key: &'static Key, finding: Diagnostic) {
         let finding = finding.key(key.path);
         self.sink.push(match self.values.written(key) {
             Some(at) => finding.at(at),
@@ -70,7 +70,7 @@ impl Desk<'_> {
         });
     }
 
-    fn is_written(&self, key: &'static Key) -> bool {
+    pub(crate) fn is_written(&self, key: &'static Key) -> bool {
         self.values.written(key).is_some()
     }
 
@@ -81,7 +81,7 @@ impl Desk<'_> {
     }
 
     /// `ceiling_mbps (940, line 12)`, or `(80, the default)`.
-    fn named(&self, key: &'static Key, number: Number) -> String {
+    pub(crate) fn named(&self, key: &'static Key, number: Number) -> String {
         let place = match self.values.written(key) {
             Some(at) => format!("line {}", at.line),
             None => "the default, since the key is absent".to_owned(),
@@ -151,7 +151,7 @@ fn version(desk: &mut Desk<'_>) {
     clippy::option_option,
     reason = "outside: whether the values are valid; inside: whether history is kept"
 )]
-fn storage(desk: &mut Desk<'_>) -> Option<Option<StorageConfig>> {
+pub(crate) fn storage(desk: &mut Desk<'_>) -> Option<Option<StorageConfig>> {
     let retention_days = desk.values.integer(&key::RETENTION_DAYS);
     if desk.values.refused(&key::DB_PATH) {
         return None;
@@ -186,7 +186,7 @@ fn snapshot(values: &Effective) -> ConfigSnapshot {
     }
 }
 
-fn json(number: Number) -> Option<wanctl_storage::Number> {
+pub(crate) fn json(number: Number) -> Option<wanctl_storage::Number> {
     match number.as_integer() {
         Some(integer) => Some(integer.into()),
         None => wanctl_storage::Number::from_f64(number.get()),

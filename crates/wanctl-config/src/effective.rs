@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::diagnostic::Position;
-use crate::schema::{AUTORATE, Key};
+use crate::schema::{Key, Table};
 use crate::value::{Number, Secret, Value};
 
 /// Every setting of one file that has a value, written or by default.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Effective {
+    table: Table,
     settings: BTreeMap<&'static str, Setting>,
     written: BTreeMap<&'static str, Position>,
 }
@@ -38,10 +39,19 @@ pub enum Origin {
 }
 
 impl Effective {
+    /// No setting yet of a file with these rows.
+    pub(crate) const fn of(table: Table) -> Self {
+        Self {
+            table,
+            settings: BTreeMap::new(),
+            written: BTreeMap::new(),
+        }
+    }
+
     /// The settings, in the order a file is written. Values that other values decide are not
     /// among them unless they were written.
     pub fn settings(&self) -> impl Iterator<Item = &Setting> {
-        AUTORATE
+        self.table
             .iter()
             .filter_map(|key| self.settings.get(key.path))
     }

@@ -36,6 +36,8 @@
 //!   [`Diagnostic`]s; [`check_together`] checks the files of one process against each other.
 //! - [`Effective`] holds every [`Setting`] in effect and its [`Origin`].
 //! - [`AUTORATE`] is the table of [`Key`]s, [`find()`] asks it, [`markdown()`] prints it.
+//! - [`load_steering`] and [`parse_steering`] do for the steering daemon's file, whose keys are
+//!   [`STEERING`], what those do for the file of a WAN.
 //! - [`Draft`] writes files.
 
 mod assemble;
@@ -48,6 +50,7 @@ mod reader;
 mod report;
 mod resolve;
 mod schema;
+mod steering;
 mod together;
 mod value;
 
@@ -57,6 +60,13 @@ pub use draft::{Draft, DraftError};
 pub use effective::{Effective, Origin, Setting};
 pub use load::{Loaded, load, parse};
 pub use report::Report;
-pub use schema::{AUTORATE, Bounds, Key, Kind, Presence, Unit, find, markdown};
+pub use schema::{
+    AUTORATE, Bounds, FAILOVER, Key, Kind, Presence, ROUTE, STEERING, Table, Unit, WAN, find,
+    markdown, steering_markdown,
+};
+pub use steering::{
+    LoadedSteering, Neighbours, ShownThresholds, SteerConfig, SteerWan, load_steering,
+    parse_steering,
+};
 pub use together::check_together;
 pub use value::{Number, Secret, Value};

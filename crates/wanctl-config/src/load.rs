@@ -11,6 +11,7 @@ use crate::effective::Effective;
 use crate::reader::{self, MAX_BYTES, Section};
 use crate::report::{Report, Sink};
 use crate::resolve::resolve;
+use crate::schema::AUTORATE;
 
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ pub fn parse(
     let Some(section) = root_section(&root, &mut sink) else {
         return Err(sink.fail());
     };
-    let effective = resolve(section, env, &mut sink);
+    let effective = resolve(AUTORATE, section, env, &mut sink);
     let config = assemble(source, &effective, &mut sink);
     match config {
         Some(config) if !sink.has_errors() => Ok(Loaded {
@@ -99,13 +100,13 @@ fn root_section<'r>(root: &'r reader::Node, sink: &mut Sink) -> Option<&'r Secti
     Some(section)
 }
 
-fn empty() -> Diagnostic {
+pub(crate) fn empty() -> Diagnostic {
     Diagnostic::new(Code::Root, "the file is empty")
         .at(Position::START)
         .help("start from one of the examples, such as cable.yaml")
 }
 
-fn read(path: &Path) -> Result<String, Box<Diagnostic>> {
+pub(crate) fn read(path: &Path) -> Result<String, Box<Diagnostic>> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells a file that is too large.
     let limit = u64::try_from(MAX_BYTES)

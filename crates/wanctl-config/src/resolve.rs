@@ -8,16 +8,16 @@ use crate::diagnostic::{Code, Diagnostic, Position};
 use crate::effective::{Effective, Origin, Setting};
 use crate::reader::{self, Entry, Section};
 use crate::report::Sink;
-use crate::schema::{AUTORATE, Key, Kind, Presence, key};
+use crate::schema::{Key, Kind, Presence, Table, key};
 
 /// Looks up an environment variable.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads every key of the schema. What is missing or wrong goes to `sink`.
-pub(crate) fn resolve(root: &Section, env: Env<'_>, sink: &mut Sink) -> Effective {
-    let mut effective = Effective::default();
-    unknown::check(root, sink);
-    for key in AUTORATE {
+pub(crate) fn resolve(table: Table, root: &Section, env: Env<'_>, sink: &mut Sink) -> Effective {
+    let mut effective = Effective::of(table);
+    unknown::check(table, root, sink);
+    for key in table {
         match lookup(root, key.path) {
             Lookup::Found(entry) => written(key, entry, env, sink, &mut effective),
             Lookup::Missing { near } => missing(key, near, env, sink, &mut effective),
@@ -128,12 +128,14 @@ pub(crate) fn absent(key: &Key, near: Position) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::{AUTORATE, FAILOVER, ROUTE, STEERING, WAN};
 
     #[test]
     fn every_default_is_valid_by_its_own_row() {
-        for key in AUTORATE {
+        let tables = [AUTORATE, STEERING, WAN, ROUTE, FAILOVER];
+        for key in tables.into_iter().flatten() {
             let mut sink = Sink::new("defaults");
-            let mut effective = Effective::default();
+            let mut effective = Effective::of(AUTORATE);
             if matches!(key.presence, Presence::Default(_)) {
                 missing(key, Position::START, &|_| None, &mut sink, &mut effective);
                 assert!(effective.get(key.path).is_some(), "{}", key.path);

@@ -6,11 +6,14 @@
 mod autorate;
 mod later;
 mod markdown;
+mod steering;
 
 pub use autorate::AUTORATE;
 pub(crate) use autorate::key;
 pub(crate) use later::is_later;
-pub use markdown::markdown;
+pub use markdown::{markdown, steering_markdown};
+pub use steering::{FAILOVER, ROUTE, STEERING, WAN};
+pub(crate) use steering::{failover, route, steer, wan};
 
 use core::fmt;
 
@@ -99,9 +102,14 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A list of `[host, port]`.
     Targets,
+    /// A list of sections, or sections by name, with rows of their own.
+    Sections,
     /// Accepted and not looked at.
     Ignored,
 }
+
+/// The rows of one kind of file, or of one kind of section in it.
+pub type Table = &'static [&'static Key];
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,6 +128,7 @@ impl fmt::Display for Kind {
             Self::Secret => "secret text",
             Self::Choice(words) => return f.write_str(&words.join(", ")),
             Self::Targets => "list of `[host, port]`",
+            Self::Sections => "sections, see below",
             Self::Ignored => "anything",
         })
     }
@@ -205,12 +214,17 @@ impl fmt::Display for Bounds {
 /// The row of a key, by its dotted path.
 #[must_use]
 pub fn find(path: &str) -> Option<&'static Key> {
-    AUTORATE.iter().copied().find(|key| key.path == path)
+    find_in(AUTORATE, path)
+}
+
+/// The row of a key of `table`, by its dotted path.
+pub(crate) fn find_in(table: Table, path: &str) -> Option<&'static Key> {
+    table.iter().copied().find(|key| key.path == path)
 }
 
 /// Whether keys lie below this path.
-pub(crate) fn is_section(path: &str) -> bool {
-    AUTORATE.iter().any(|key| {
+pub(crate) fn is_section(table: Table, path: &str) -> bool {
+    table.iter().any(|key| {
         key.path
             .strip_prefix(path)
             .is_some_and(|rest| rest.starts_with('.'))
@@ -221,21 +235,25 @@ pub(crate) fn is_section(path: &str) -> bool {
 mod tests {
     use super::*;
 
+    const TABLES: [Table; 5] = [AUTORATE, STEERING, WAN, ROUTE, FAILOVER];
+
     #[test]
     fn paths_are_unique_and_no_key_is_a_section() {
-        for (index, key) in AUTORATE.iter().enumerate() {
-            assert!(!is_section(key.path), "{}", key.path);
-            assert!(
-                AUTORATE[index + 1..].iter().all(|k| k.path != key.path),
-                "{}",
-                key.path
-            );
+        for table in TABLES {
+            for (index, key) in table.iter().enumerate() {
+                assert!(!is_section(table, key.path), "{}", key.path);
+                assert!(
+                    table[index + 1..].iter().all(|k| k.path != key.path),
+                    "{}",
+                    key.path
+                );
+            }
         }
     }
 
     #[test]
     fn numbers_have_bounds_and_only_numbers_do() {
-        for key in AUTORATE {
+        for key in TABLES.into_iter().flatten() {
             let number = matches!(key.kind, Kind::Integer | Kind::Number);
             assert_eq!(key.bounds.is_some(), number, "{}", key.path);
             if let Some(bounds) = key.bounds {
@@ -247,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_key_says_what_it_is_for_in_one_line() {
-        for key in AUTORATE {
+        for key in TABLES.into_iter().flatten() {
             assert!(
                 key.doc.trim() == key.doc && key.doc.ends_with('.'),
                 "{}",

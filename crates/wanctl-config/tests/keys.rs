@@ -133,7 +133,7 @@ fn every_key_refuses_values_of_other_types() {
                 "[]",
             ),
             Kind::Ignored => (&[], "[anything, {at: all}]"),
-            _ => unreachable!("a kind without values in this test"),
+            Kind::Sections | _ => unreachable!("a kind without values in this test"),
         };
         // An empty text is no value for some keys.
         let wrong = wrong
@@ -244,17 +244,26 @@ fn the_examples_load_without_a_word_and_fit_together() {
     assert_eq!(wanctl_config::check_together(pair).unwrap(), []);
 }
 
-/// `WANCTL_BLESS=1` writes the page anew.
+/// `WANCTL_BLESS=1` writes the pages anew.
 #[test]
-fn the_reference_page_is_up_to_date() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
-    let page = markdown();
+fn the_reference_pages_are_up_to_date() {
+    compare("configuration.md", &markdown());
+    compare(
+        "configuration-steering.md",
+        &wanctl_config::steering_markdown(),
+    );
+}
+
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+fn compare(name: &str, page: &str) {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let path = docs.join(name);
     if std::env::var_os("WANCTL_BLESS").is_some() {
-        std::fs::write(&path, &page).unwrap();
+        std::fs::write(&path, page).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap();
     assert!(
         found == page,
-        "docs/configuration.md is out of date: run this test with WANCTL_BLESS=1"
+        "docs/{name} is out of date: run this test with WANCTL_BLESS=1"
     );
 }

@@ -22,6 +22,7 @@ use wanctl_telemetry::{LogGuard, Snapshot};
 use crate::clock::Clock;
 use crate::lock::{InstanceLock, LockError};
 use crate::pulse::Pulse;
+use crate::shaper::{ShaperSocket, socket_path};
 use crate::tape::TapeRecorder;
 use crate::world::World;
 use endpoints::Endpoints;
@@ -30,6 +31,7 @@ use histories::Histories;
 pub use notify::ServiceManager;
 use publisher::Publisher;
 use supervisor::Supervisor;
+pub(crate) use supervisor::random_seed;
 
 /// How long a WAN's tasks may take to end once told to.
 const WAN_GRACE: Duration = Duration::from_secs(1);
@@ -145,6 +147,7 @@ impl Daemon {
             self.snapshots.clone(),
         );
         let supervisors = self.supervisors(&histories, recording.as_ref(), &publisher);
+        let mut shapers = self.shapers(&publisher);
         let publishing = tokio::spawn(publisher.run());
         let heart = tokio::spawn(self.heartbeat(&supervisors).run());
 
@@ -153,6 +156,7 @@ impl Daemon {
             self.options.service.stopping();
         }
         end(heart).await;
+        shapers.shutdown().await;
         // It watches the history, whose writers must be nobody else's when they are stopped.
         end(publishing).await;
         histories.stop(HISTORY_GRACE).await;
@@ -168,6 +172,22 @@ impl Daemon {
         self.wans
             .iter()
             .map(|wan| InstanceLock::acquire(&wan.files.lock_file))
+            .collect()
+    }
+
+    /// What each WAN's shaper does, for whoever steers.
+    fn shapers(&self, publisher: &Publisher) -> JoinSet<()> {
+        let sockets = self.wans.iter().zip(publisher.senders());
+        sockets
+            .map(|(wan, snapshot)| {
+                let socket = ShaperSocket {
+                    path: socket_path(&wan.files.state_file),
+                    clock: self.clock.clone(),
+                    config: wan.controller.clone(),
+                    snapshots: snapshot.subscribe(),
+                };
+                socket.run()
+            })
             .collect()
     }
 

@@ -20,7 +20,9 @@
 //! - [`Daemon`] runs all WANs of a process, restarts one that fails, and stops in order.
 //! - [`WanTask`] is one WAN: probes, controller, router and state file.
 //! - [`restore`] makes its controller from the state file, whatever is in it.
-//! - [`World`] makes the ports; [`HostWorld`] those of this machine.
+//! - [`SteerDaemon`] steers between WANs; what each rate-control daemon says reaches it as a
+//!   [`ShaperReport`].
+//! - [`World`] and [`SteerWorld`] make the ports; [`HostWorld`] those of this machine.
 //! - [`TapeRecorder`] takes down every input of the control step, [`replay()`] runs it again.
 
 mod chain;
@@ -31,7 +33,9 @@ mod lock;
 mod ports;
 mod pulse;
 mod router_task;
+mod shaper;
 mod state;
+mod steer;
 mod tape;
 mod ticker;
 mod wan;
@@ -41,7 +45,12 @@ pub use clock::Clock;
 pub use daemon::{Daemon, DaemonError, DaemonOptions, Ended, ServiceManager};
 pub use lock::{InstanceLock, LockError};
 pub use ports::{History, Refresh, Refreshed, StateStore, WanPorts};
+pub use shaper::{NoFeed, ShaperFeed, ShaperReport, SocketFeed, socket_path};
 pub use state::{FileStore, LoadError, RestoreNote, Restored, StateImage, StateProblem, restore};
+pub use steer::{
+    Explained, Explanation, SteerCounters, SteerDaemon, SteerEnded, SteerError, SteerOptions,
+    SteerReplay, SteerReplayError, SteerView, SteerWorld, replay_steering,
+};
 pub use tape::{Divergence, Replay, ReplayError, Tape, TapeRecorder, WanReplay, replay};
 pub use wan::{WanEnd, WanTask, WanTaskConfig, initial_snapshot};
 pub use world::{HostWorld, World, WorldError};

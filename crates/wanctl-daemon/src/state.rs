@@ -8,7 +8,9 @@ mod keeper;
 mod restore;
 mod store;
 
+pub(crate) use image::local_time;
 pub use image::{StateImage, StateProblem};
 pub(crate) use keeper::StateKeeper;
 pub use restore::{RestoreNote, Restored, restore};
+pub(crate) use store::replace;
 pub use store::{FileStore, LoadError};

@@ -51,6 +51,37 @@ pub enum WorldError {
     Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The addresses that were found for these hosts, in order; the hosts without one are told of.
+///
+/// # Errors
+///
+/// None has an address: why the first has not.
+pub(crate) fn addresses(
+    hosts: &[String],
+    mut found: Vec<Result<IpAddr, WorldError>>,
+    mut tell: impl FnMut(&str, &WorldError),
+) -> Result<Vec<Option<IpAddr>>, WorldError> {
+    if found.iter().all(Result::is_err) && !found.is_empty() {
+        found.swap_remove(0)?;
+    }
+    let told = hosts
+        .iter()
+        .zip(found)
+        .map(|(host, address)| match address {
+            Ok(address) => Some(address),
+            Err(error) => {
+                tell(host, &error);
+                None
+            }
+        });
+    Ok(told.collect())
+}
+
+/// The addresses among them.
+pub(crate) fn known(targets: &[Option<IpAddr>]) -> Vec<IpAddr> {
+    targets.iter().copied().flatten().collect()
+}
+
 /// This machine's network.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostWorld;

@@ -129,4 +129,6 @@ pub struct Counters {
     pub dropped: Option<u64>,
     /// Bytes waiting now.
     pub backlog: Option<Bytes>,
+    /// Packets waiting now.
+    pub queued_packets: Option<u64>,
 }

@@ -200,6 +200,29 @@ pub enum Error {
         /// Whether it should be enabled.
         enabled: bool,
     },
+
+    /// The write was accepted, yet the route did not move.
+    #[error(
+        "route {comment:?} was set to distance {wanted} but reads {observed}; another program may \
+         be changing it"
+    )]
+    RouteNotApplied {
+        /// The whole comment.
+        comment: String,
+        /// The distance it should have.
+        wanted: u8,
+        /// The distance it has.
+        observed: u8,
+    },
+
+    /// A route that is disabled has no distance.
+    #[error(
+        "route {comment:?} is disabled; enable it on the router, distance is all that is moved here"
+    )]
+    RouteDisabled {
+        /// The whole comment.
+        comment: String,
+    },
 }
 
 impl Error {
@@ -214,7 +237,8 @@ impl Error {
             | Self::StaleId { .. }
             | Self::Protocol { .. }
             | Self::NotApplied { .. }
-            | Self::RuleNotApplied { .. } => true,
+            | Self::RuleNotApplied { .. }
+            | Self::RouteNotApplied { .. } => true,
             Self::Rejected { status, .. } => matches!(*status, 408 | 429 | 500..),
             Self::Setup { .. }
             | Self::Tls { .. }
@@ -222,7 +246,8 @@ impl Error {
             | Self::PermissionDenied { .. }
             | Self::NotFound { .. }
             | Self::Ambiguous { .. }
-            | Self::Unsupported { .. } => false,
+            | Self::Unsupported { .. }
+            | Self::RouteDisabled { .. } => false,
         }
     }
 
@@ -267,6 +292,8 @@ impl Error {
             Self::Protocol { .. } => "protocol",
             Self::NotApplied { .. } => "not_applied",
             Self::RuleNotApplied { .. } => "rule_not_applied",
+            Self::RouteNotApplied { .. } => "route_not_applied",
+            Self::RouteDisabled { .. } => "route_disabled",
         }
     }
 
@@ -290,7 +317,9 @@ impl Error {
             | Self::Unsupported { .. }
             | Self::Protocol { .. }
             | Self::NotApplied { .. }
-            | Self::RuleNotApplied { .. } => "unknown",
+            | Self::RuleNotApplied { .. }
+            | Self::RouteNotApplied { .. }
+            | Self::RouteDisabled { .. } => "unknown",
             Self::Connect { .. } | Self::Timeout { .. } => self.kind(),
             Self::Unauthorized { .. } | Self::PermissionDenied { .. } => "auth_failure",
         }

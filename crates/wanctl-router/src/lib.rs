@@ -16,7 +16,8 @@
 //! assert_eq!(verdict, Verdict::Write(PerDirection::new(Some(Bps::from_mbps(200)), None)));
 //! ```
 //!
-//! - Ports: [`Backend`] for rates, [`MangleRules`] for steering.
+//! - Ports: [`Backend`] for rates; [`SteeringRouter`], made of [`MangleRules`] and [`Routes`], for
+//!   steering. [`CounterTracker`] turns a queue's [`Counters`] into what happened between readings.
 //! - RouterOS over its REST interface: [`RouterOsRest`], described by [`RouterOsConfig`].
 //! - Policy: [`WriteGuard`] and its [`BudgetConfig`]; [`Reachability`], when to ask again after a
 //!   [`Failure`].
@@ -24,20 +25,24 @@
 
 mod backend;
 mod config;
+mod counters;
 mod error;
 mod guard;
 mod operation;
 mod reachability;
 mod routeros;
 mod rules;
+mod steering;
 
 pub use backend::{
     Applied, Backend, Capabilities, Counters, Limits, Observed, Outcome, QueueCounters,
 };
 pub use config::{RouterOsConfig, Scheme, TlsTrust};
+pub use counters::{CounterTracker, Interval, QueueInterval};
 pub use error::{ConnectFailure, Error};
 pub use guard::{BudgetConfig, Verdict, WriteGuard};
 pub use operation::Operation;
 pub use reachability::{Failure, Permit, Reachability};
 pub use routeros::RouterOsRest;
 pub use rules::{MangleRule, MangleRules, RuleChange};
+pub use steering::{Rival, Route, RouteChange, Routes, SteeringRouter};

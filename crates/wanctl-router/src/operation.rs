@@ -33,6 +33,20 @@ pub enum Operation {
         /// Whether the rule should be enabled.
         enabled: bool,
     },
+    /// Look up one route by its comment.
+    FindRoute {
+        /// The whole comment.
+        comment: String,
+    },
+    /// Give a route a distance.
+    SetDistance {
+        /// The whole comment.
+        comment: String,
+        /// The distance it should have.
+        distance: u8,
+    },
+    /// Read what on the router acts by itself: netwatch, schedulers, scripts.
+    ReadOwners,
 }
 
 impl fmt::Display for Operation {
@@ -49,6 +63,11 @@ impl fmt::Display for Operation {
                 let verb = if *enabled { "enable" } else { "disable" };
                 write!(f, "{verb} the mangle rule {comment:?}")
             }
+            Self::FindRoute { comment } => write!(f, "find the route {comment:?}"),
+            Self::SetDistance { comment, distance } => {
+                write!(f, "set the route {comment:?} to distance {distance}")
+            }
+            Self::ReadOwners => f.write_str("read netwatch, schedulers and scripts"),
         }
     }
 }

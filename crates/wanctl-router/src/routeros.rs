@@ -6,6 +6,8 @@ mod http;
 mod mangle;
 mod queue;
 mod reply;
+mod route;
+mod steering;
 mod trust;
 mod value;
 
@@ -248,12 +250,18 @@ impl Backend for RouterOsRest {
     async fn counters(&self) -> Result<PerDirection<Counters>, Error> {
         let (found, _) = self.read_both(Operation::ReadCounters, COUNTERS).await?;
         let found = PerDirection::new(found.download?, found.upload?);
-        Ok(found.map(|queue| Counters {
-            bytes: queue.row.number("bytes").map(Bytes::new),
-            packets: queue.row.number("packets"),
-            dropped: queue.row.number("dropped"),
-            backlog: queue.row.number("queued-bytes").map(Bytes::new),
-        }))
+        Ok(found.map(|queue| counters(&queue.row)))
+    }
+}
+
+/// The counters of a queue's row.
+fn counters(row: &Row) -> Counters {
+    Counters {
+        bytes: row.number("bytes").map(Bytes::new),
+        packets: row.number("packets"),
+        dropped: row.number("dropped"),
+        backlog: row.number("queued-bytes").map(Bytes::new),
+        queued_packets: row.number("queued-packets"),
     }
 }
 

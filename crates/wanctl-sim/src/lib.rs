@@ -37,6 +37,7 @@ mod scenario;
 mod sim_router;
 mod stats;
 mod tc_plant;
+mod two_wans;
 mod virtual_wan;
 
 pub use demo::{Demo, DemoDelay, DemoMode, DemoRun, DemoSample};
@@ -55,6 +56,7 @@ pub use scenario::{Phase, Scenario};
 pub use sim_router::{RouterSetup, run_router};
 pub use stats::DelayStats;
 pub use tc_plant::TcPlant;
+pub use two_wans::{Event, Line, RouterWindow, RouterWoe, TwoWans, TwoWansReport};
 pub use virtual_wan::{
     ProbeFault, ProbeTrouble, RouterFault, RouterScript, RouterTrouble, VIRTUAL_EPOCH,
     VirtualReport, VirtualWan,

@@ -28,7 +28,7 @@ use crate::Error;
 use fault::Faults;
 use http::basic_authorization;
 use journal::Journal;
-use schema::{MANGLE, QUEUE_TREE, QUEUE_TYPE, RESOURCE};
+use schema::{MANGLE, NETWATCH, QUEUE_TREE, QUEUE_TYPE, RESOURCE, ROUTE};
 use store::Store;
 
 pub use console::{Request, Verb};
@@ -177,6 +177,74 @@ impl RouterOs {
             "disabled": !enabled,
         });
         self.seed(MANGLE, &body);
+    }
+
+    /// Adds a default route, and saves the configuration.
+    pub fn add_default_route(&self, comment: &str, gateway: &str, distance: u8) {
+        let body = json!({
+            "comment": comment, "gateway": gateway, "distance": distance.to_string(),
+        });
+        self.seed(ROUTE, &body);
+    }
+
+    /// Adds a netwatch entry with this script for when the host is down, and saves the
+    /// configuration.
+    pub fn add_netwatch(&self, host: &str, down_script: &str) {
+        self.seed(NETWATCH, &json!({"host": host, "down-script": down_script}));
+    }
+
+    /// Whether the one mangle rule with this comment is enabled; `None` when there is none, or
+    /// more than one.
+    #[must_use]
+    pub fn mangle_rule_enabled(&self, comment: &str) -> Option<bool> {
+        let item = self.only(MANGLE, comment)?;
+        Some(
+            item.get("disabled")
+                .is_none_or(|disabled| disabled != "true"),
+        )
+    }
+
+    /// The distance of the one route with this comment; `None` when there is none, or more than
+    /// one, or it is disabled.
+    #[must_use]
+    pub fn route_distance(&self, comment: &str) -> Option<u8> {
+        let item = self.only(ROUTE, comment)?;
+        item.get("distance")?.parse().ok()
+    }
+
+    /// Removes every mangle rule with this comment as somebody at the console would.
+    pub fn remove_mangle_rules(&self, comment: &str) {
+        while let Some(id) = self
+            .item(MANGLE, comment)
+            .and_then(|item| item.get(".id").cloned())
+        {
+            let path = format!("{MANGLE}/{id}");
+            self.lock()
+                .execute(&Request::new(Verb::Delete, &path, Value::Null));
+        }
+    }
+
+    /// Switches every mangle rule with this comment as somebody at the console would: no fault
+    /// meets it, nothing is logged.
+    pub fn switch_mangle_rules(&self, comment: &str, enabled: bool) {
+        for item in self.items(MANGLE) {
+            if item.get("comment").is_some_and(|own| own == comment)
+                && let Some(id) = item.get(".id")
+            {
+                let path = format!("{MANGLE}/{id}");
+                let body = json!({"disabled": (!enabled).to_string()});
+                self.lock().execute(&Request::new(Verb::Patch, &path, body));
+            }
+        }
+    }
+
+    fn only(&self, menu: &str, comment: &str) -> Option<ShownItem> {
+        let mut items = self
+            .items(menu)
+            .into_iter()
+            .filter(|item| item.get("comment").is_some_and(|own| own == comment));
+        let item = items.next()?;
+        items.next().is_none().then_some(item)
     }
 
     /// A queue's limit; `None` when there is no such queue. [`Bps::ZERO`] is unlimited.

@@ -22,11 +22,12 @@ use wanctl_telemetry::WanSnapshot;
 use wanctl_types::{PerDirection, Timestamp, WallTime, WanName};
 
 use crate::{DemoMode, Error, Link, LinkCounters};
-use backend::VirtualRouter;
+pub(crate) use backend::VirtualRouter;
 pub use fault::{ProbeFault, ProbeTrouble};
-use ports::{FixedAnswer, Memory, MemoryHistory, MemoryStore};
+pub(crate) use ports::FixedAnswer;
+use ports::{Memory, MemoryHistory, MemoryStore};
 pub use script::{RouterFault, RouterScript, RouterTrouble};
-use transport::VirtualTransport;
+pub(crate) use transport::VirtualTransport;
 
 /// Civil time at which every virtual run begins: 2026-01-01 00:00 UTC.
 pub const VIRTUAL_EPOCH: WallTime = WallTime::from_unix_millis(1_767_225_600_000);
@@ -291,14 +292,14 @@ async fn watch_views(
 
 /// A value that several ports of one thread share.
 #[derive(Debug, Default)]
-struct Shared<T>(Arc<Mutex<T>>);
+pub(crate) struct Shared<T>(Arc<Mutex<T>>);
 
 impl<T> Shared<T> {
-    fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self(Arc::new(Mutex::new(value)))
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -22,8 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - For the control loop: [`Recorder`], [`CycleSink`], [`CycleRecord`], [`ReasonText`],
-//!   [`ConfigSnapshot`].
+//! - For the control loops: [`Recorder`], [`CycleSink`], [`CycleRecord`], [`SteeringRecord`],
+//!   [`ReasonText`], [`ConfigSnapshot`].
 //! - For everybody else: [`Writer`] takes [`Metric`]s with [`Labels`], [`Reader`] answers a [`Query`]
 //!   with [`Row`]s and lists [`Transition`]s.
 //!
@@ -46,6 +46,7 @@ mod reason;
 mod recorder;
 mod schema;
 mod snapshot;
+mod steering;
 mod writer;
 
 pub use config::StorageConfig;
@@ -62,4 +63,5 @@ pub use snapshot::{
     AutorateSnapshot, ConfigSnapshot, SteeringSnapshot, ThresholdsSnapshot, TopologySnapshot,
     Trigger,
 };
+pub use steering::{SteeringMove, SteeringRecord};
 pub use writer::Writer;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 use wanctl_types::{WallTime, WanName};
 
-use crate::{ConfigSnapshot, CycleRecord, Error, StorageConfig, Writer};
+use crate::{ConfigSnapshot, CycleRecord, Error, SteeringRecord, StorageConfig, Writer};
 
 mod backoff;
 mod upkeep;
@@ -45,7 +45,24 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 type Opener = Box<dyn FnMut(&Path) -> Result<Writer, Error> + Send>;
 
 /// A cycle on its way to the disk.
-type Entry = (Arc<WanName>, CycleRecord);
+type Entry = (Arc<WanName>, Cycle);
+
+/// A cycle of either daemon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cycle {
+    Control(CycleRecord),
+    Steering(SteeringRecord),
+}
+
+impl Cycle {
+    /// Whether it tells of a change.
+    fn is_change(&self) -> bool {
+        match self {
+            Self::Control(record) => record.changes().next().is_some(),
+            Self::Steering(record) => record.moved.is_some(),
+        }
+    }
+}
 
 /// Owns the thread that writes the history.
 ///
@@ -158,7 +175,24 @@ impl CycleSink {
         reason = "losses are counted, a caller need not look"
     )]
     pub fn record(&self, record: CycleRecord) -> Recorded {
-        match self.shared.ring.force_push((Arc::clone(&self.wan), record)) {
+        self.push(Cycle::Control(record))
+    }
+
+    /// As [`CycleSink::record`], for a cycle of steering.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "losses are counted, a caller need not look"
+    )]
+    pub fn record_steering(&self, record: SteeringRecord) -> Recorded {
+        self.push(Cycle::Steering(record))
+    }
+
+    #[expect(
+        clippy::large_types_passed_by_value,
+        reason = "moves into the ring's slot"
+    )]
+    fn push(&self, cycle: Cycle) -> Recorded {
+        match self.shared.ring.force_push((Arc::clone(&self.wan), cycle)) {
             None => Recorded::Queued,
             Some(oldest) => self.shared.make_room_for(oldest),
         }
@@ -267,7 +301,7 @@ impl Shared {
 
     /// Keeps a displaced cycle if it tells of a zone change and the spare ring has room.
     fn make_room_for(&self, oldest: Entry) -> Recorded {
-        let kept = oldest.1.changes().next().is_some() && self.spare.push(oldest).is_ok();
+        let kept = oldest.1.is_change() && self.spare.push(oldest).is_ok();
         if kept {
             return Recorded::Queued;
         }

@@ -9,7 +9,11 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use wanctl_types::{WallTime, WanName};
 
-use crate::{ConfigSnapshot, CycleRecord, Error, Granularity, Metric, json, labels, names, schema};
+use crate::recorder::Cycle;
+use crate::{
+    ConfigSnapshot, CycleRecord, Error, Granularity, Metric, SteeringRecord, json, labels, names,
+    schema,
+};
 
 /// How long a write waits for another program's write before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -107,6 +111,30 @@ impl Writer {
             cycles
                 .iter()
                 .try_for_each(|(wan, record)| insert_cycle(transaction, wan, record))
+        })
+    }
+
+    /// As [`Writer::write_cycles`], for cycles of both daemons.
+    pub(crate) fn write_entries(&mut self, entries: &[(Arc<WanName>, Cycle)]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.in_transaction("write cycles", |transaction| {
+            entries.iter().try_for_each(|(wan, cycle)| match cycle {
+                Cycle::Control(record) => insert_cycle(transaction, wan, record),
+                Cycle::Steering(record) => insert_steering(transaction, wan, record),
+            })
+        })
+    }
+
+    /// Writes one cycle of steering, as the rows that [`SteeringRecord`] describes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`].
+    pub fn write_steering(&mut self, wan: &WanName, record: &SteeringRecord) -> Result<(), Error> {
+        self.in_transaction("write a cycle of steering", |transaction| {
+            insert_steering(transaction, wan, record)
         })
     }
 
@@ -241,6 +269,26 @@ fn refuse_non_finite(metric: &Metric<'_>) -> Result<(), Error> {
         wan: metric.wan.to_string(),
         value: metric.value,
     })
+}
+
+fn insert_steering(
+    transaction: &Transaction<'_>,
+    wan: &WanName,
+    record: &SteeringRecord,
+) -> rusqlite::Result<()> {
+    let seconds = record.time.unix_seconds();
+    let raw = Granularity::Raw.as_str();
+    let wan = wan.as_str();
+    let mut insert = transaction.prepare_cached(schema::INSERT_METRIC)?;
+    for (name, value, labels) in record.samples() {
+        insert.execute(params![seconds, wan, name, value, labels, raw])?;
+    }
+    if let Some((names, value, labels)) = record.move_rows() {
+        for name in names {
+            insert.execute(params![seconds, wan, name, value, labels, raw])?;
+        }
+    }
+    Ok(())
 }
 
 fn insert_cycle(

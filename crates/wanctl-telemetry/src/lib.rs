@@ -52,7 +52,9 @@ pub use health::{
 };
 pub use logging::{LOG_FORMAT_VARIABLE, LogFormat, LogGuard, LogOptions, init as init_logging};
 pub use prometheus::{Exposition, render_metrics};
-pub use server::{DRAIN_LIMIT, Endpoint, IDLE_LIMIT, MAX_CONNECTIONS, bind, serve};
+pub use server::{
+    DRAIN_LIMIT, Endpoint, IDLE_LIMIT, MAX_CONNECTIONS, Report, bind, serve, serve_report,
+};
 pub use snapshot::{
     CountersState, CycleCounters, DirectionSnapshot, HistorySnapshot, ReflectorSnapshot,
     RouterSnapshot, RouterState, Snapshot, WanSnapshot,

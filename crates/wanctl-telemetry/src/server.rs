@@ -77,6 +77,43 @@ pub async fn bind(endpoint: &EndpointConfig) -> Result<TcpListener, Error> {
         .map_err(|source| Error::Bind { address, source })
 }
 
+/// A report made on request: whether all is well, and its JSON text.
+pub type Report = Arc<dyn Fn() -> (bool, String) + Send + Sync>;
+
+/// Answers `/` and `/health` with a report: 200 when all is well, else 503. Any other path is 404
+/// with a JSON body.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_report(
+    listener: TcpListener,
+    report: Report,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = Router::new()
+        .route("/", get(reported))
+        .route("/health", get(reported))
+        .fallback(nothing_there)
+        .with_state(report);
+    run(listener, router, shutdown).await
+}
+
+async fn reported(State(report): State<Report>) -> Response {
+    let (well, json) = report();
+    let status = if well {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, [(header::CONTENT_TYPE, JSON)], json).into_response()
+}
+
+async fn nothing_there() -> Response {
+    let body = r#"{"error": "Not found"}"#;
+    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, JSON)], body).into_response()
+}
+
 /// Answers requests from the newest snapshot until `shutdown` completes, then lets requests under
 /// way finish for at most [`DRAIN_LIMIT`].
 ///
@@ -89,16 +126,21 @@ pub async fn serve(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    run(listener, endpoint.router(snapshots), shutdown).await
+}
+
+async fn run(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let (stopping, stopped) = oneshot::channel();
     let stop = async move {
         shutdown.await;
         drop(stopping);
     };
-    let server = axum::serve(
-        LimitedListener::new(listener),
-        endpoint.router(snapshots).into_make_service(),
-    )
-    .with_graceful_shutdown(stop);
+    let server = axum::serve(LimitedListener::new(listener), router.into_make_service())
+        .with_graceful_shutdown(stop);
     tokio::select! {
         ended = server => ended,
         () = drained(stopped) => Ok(()),

@@ -57,7 +57,7 @@ fn endpoint(
     Some(values.flag(enabled)?.then_some(endpoint))
 }
 
-fn log(desk: &Desk<'_>) -> Option<LogConfig> {
+pub(crate) fn log(desk: &Desk<'_>) -> Option<LogConfig> {
     let values = desk.values;
     if values.refused(&key::MAIN_LOG) || values.refused(&key::DEBUG_LOG) {
         return None;

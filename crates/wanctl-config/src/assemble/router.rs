@@ -17,6 +17,21 @@ const HTTPS_PORT: u16 = 443;
 
 pub(super) fn router(desk: &mut Desk<'_>) -> Option<RouterOsConfig> {
     let queues = queues(desk);
+    router_parts(queues, desk)
+}
+
+/// As [`router`], with these queues.
+pub(crate) fn router_with(
+    queues: PerDirection<QueueName>,
+    desk: &mut Desk<'_>,
+) -> Option<RouterOsConfig> {
+    router_parts(Some(queues), desk)
+}
+
+fn router_parts(
+    queues: Option<PerDirection<QueueName>>,
+    desk: &mut Desk<'_>,
+) -> Option<RouterOsConfig> {
     let values = desk.values;
     warn_of_transport(desk);
     warn_of_password(desk);

@@ -21,7 +21,7 @@ pub(super) fn convert(key: &Key, node: &Node, env: Env<'_>, sink: &mut Sink) -> 
         sink,
     };
     match key.kind {
-        Kind::Ignored => None,
+        Kind::Ignored | Kind::Sections => None,
         Kind::Hosts => convert.hosts(node),
         Kind::Targets => convert.targets(node),
         Kind::Flag
@@ -69,7 +69,7 @@ impl Convert<'_> {
             Kind::Address => self.address(scalar, false).map(Value::Address),
             Kind::Listen => self.address(scalar, true).map(Value::Address),
             Kind::Path => self.path(scalar).map(Value::Path),
-            Kind::Hosts | Kind::Targets | Kind::Ignored => None,
+            Kind::Hosts | Kind::Targets | Kind::Sections | Kind::Ignored => None,
         }
     }
 
@@ -105,6 +105,7 @@ impl Convert<'_> {
             | Kind::Interface
             | Kind::Path
             | Kind::Choice(_)
+            | Kind::Sections
             | Kind::Ignored => false,
         };
         finding.found(if hidden { "(hidden)" } else { found })

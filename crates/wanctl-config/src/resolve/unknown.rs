@@ -3,30 +3,30 @@
 use crate::diagnostic::{Code, Diagnostic, Position, quote};
 use crate::reader::{Entry, Section};
 use crate::report::Sink;
-use crate::schema::{AUTORATE, find, is_later, is_section};
+use crate::schema::{Table, find_in, is_later, is_section};
 
 /// How alike two words must be for a suggestion, 1.0 being the same.
 const ALIKE: f64 = 0.8;
 
 /// Warns of every key without a row, and refuses sections that are none.
-pub(super) fn check(root: &Section, sink: &mut Sink) {
-    visit("", root, sink);
+pub(super) fn check(table: Table, root: &Section, sink: &mut Sink) {
+    visit(table, "", root, sink);
 }
 
-fn visit(parent: &str, section: &Section, sink: &mut Sink) {
+fn visit(table: Table, parent: &str, section: &Section, sink: &mut Sink) {
     for (name, entry) in &section.entries {
         let path = join(parent, name);
-        if name.contains('.') || !(find(&path).is_some() || is_section(&path)) {
-            sink.push(unknown(parent, name, &path, entry.at));
-        } else if is_section(&path) {
-            descend(&path, entry, sink);
+        if name.contains('.') || !(find_in(table, &path).is_some() || is_section(table, &path)) {
+            sink.push(unknown(table, parent, name, &path, entry.at));
+        } else if is_section(table, &path) {
+            descend(table, &path, entry, sink);
         }
     }
 }
 
-fn descend(path: &str, entry: &Entry, sink: &mut Sink) {
+fn descend(table: Table, path: &str, entry: &Entry, sink: &mut Sink) {
     if let Some(inner) = entry.value.section() {
-        visit(path, inner, sink);
+        visit(table, path, inner, sink);
     } else if !entry.value.is_null() {
         sink.push(
             Diagnostic::new(
@@ -40,7 +40,7 @@ fn descend(path: &str, entry: &Entry, sink: &mut Sink) {
     }
 }
 
-fn unknown(parent: &str, name: &str, path: &str, at: Position) -> Diagnostic {
+fn unknown(table: Table, parent: &str, name: &str, path: &str, at: Position) -> Diagnostic {
     let shown = quote(path);
     if is_later(path) {
         return Diagnostic::new(Code::Later, "this key is not in effect here")
@@ -51,31 +51,31 @@ fn unknown(parent: &str, name: &str, path: &str, at: Position) -> Diagnostic {
     let finding = Diagnostic::new(Code::Unknown, "nothing reads this key")
         .at(at)
         .key(shown);
-    if name.contains('.') && find(path).is_some() {
+    if name.contains('.') && find_in(table, path).is_some() {
         return finding.help("write the sections as nested keys, one per line");
     }
-    match suggestion(parent, name) {
+    match suggestion(table, parent, name) {
         Some(better) => finding.help(format!("did you mean `{better}`?")),
         None => finding,
     }
 }
 
 /// A sibling that is spelled alike, else the same word in another section.
-fn suggestion(parent: &str, name: &str) -> Option<String> {
-    let sibling = siblings(parent)
+fn suggestion(table: Table, parent: &str, name: &str) -> Option<String> {
+    let sibling = siblings(table, parent)
         .map(|word| (strsim::jaro_winkler(word, name), word))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((_, word)) = sibling {
         return Some(join(parent, word));
     }
-    let elsewhere = AUTORATE.iter().find(|key| key.leaf() == name);
+    let elsewhere = table.iter().find(|key| key.leaf() == name);
     elsewhere.map(|key| key.path.to_owned())
 }
 
 /// The keys and sections directly below a section.
-fn siblings(parent: &str) -> impl Iterator<Item = &'static str> {
-    AUTORATE.iter().filter_map(move |key| {
+fn siblings(table: Table, parent: &str) -> impl Iterator<Item = &'static str> {
+    table.iter().filter_map(move |key| {
         let below = if parent.is_empty() {
             key.path
         } else {
@@ -96,6 +96,7 @@ fn join(parent: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::AUTORATE;
 
     #[test]
     fn slips_are_recognised() {
@@ -114,7 +115,11 @@ mod tests {
             ),
             ("", "qqqq", None),
         ] {
-            assert_eq!(suggestion(parent, name).as_deref(), better, "{name}");
+            assert_eq!(
+                suggestion(AUTORATE, parent, name).as_deref(),
+                better,
+                "{name}"
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use super::{AUTORATE, Key, Kind, Presence};
+use super::{AUTORATE, FAILOVER, Key, Kind, Presence, ROUTE, STEERING, Table, WAN};
 
 /// What stands above the tables.
 const INTRODUCTION: &str = "\
@@ -15,22 +15,51 @@ that the program itself reads files with.
 **Required** keys have no default. Bounds are inclusive.
 ";
 
+/// What stands above the tables of the steering daemon.
+const STEERING_INTRODUCTION: &str = "\
+# Configuration of steering
+
+One YAML file configures the steering daemon. [steering.md](steering.md) says how it decides. The rules
+of [configuration.md](configuration.md) hold here too. This page is printed from the table that the
+program itself reads files with.
+";
+
 /// The text of `docs/configuration.md`.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
+    tables(&mut page, AUTORATE);
+    page
+}
+
+/// The text of `docs/configuration-steering.md`.
+#[must_use]
+pub fn steering_markdown() -> String {
+    let mut page = STEERING_INTRODUCTION.to_owned();
+    tables(&mut page, STEERING);
+    for (title, table) in [
+        ("Each of `topology.wans`", WAN),
+        ("Each of `route_management.routes`", ROUTE),
+        ("Each of `route_management.failover`", FAILOVER),
+    ] {
+        page.push_str(&headed(title));
+        page.extend(table.iter().map(|key| row(key)));
+    }
+    page
+}
+
+fn tables(page: &mut String, table: Table) {
     let mut parents: Vec<&str> = Vec::new();
-    for key in AUTORATE {
+    for key in table {
         if !parents.contains(&key.parent()) {
             parents.push(key.parent());
         }
     }
     for parent in parents {
         page.push_str(&heading(parent));
-        let rows = AUTORATE.iter().filter(|key| key.parent() == parent);
+        let rows = table.iter().filter(|key| key.parent() == parent);
         page.extend(rows.map(|key| row(key)));
     }
-    page
 }
 
 fn heading(parent: &str) -> String {
@@ -39,6 +68,10 @@ fn heading(parent: &str) -> String {
     } else {
         format!("`{parent}`")
     };
+    headed(&title)
+}
+
+fn headed(title: &str) -> String {
     format!(
         "\n## {title}\n\n| key | type | without it | allowed | meaning |\n|---|---|---|---|---|\n"
     )
@@ -80,6 +113,7 @@ fn kind(kind: Kind) -> String {
         | Kind::Path
         | Kind::Secret
         | Kind::Targets
+        | Kind::Sections
         | Kind::Ignored => kind.to_string(),
     }
 }

@@ -75,7 +75,7 @@ impl ServiceManager {
     }
 
     /// The daemon runs.
-    pub(super) fn ready(&self, status: &str) {
+    pub(crate) fn ready(&self, status: &str) {
         if let Some(connection) = &self.0 {
             connection.ready.store(true, Ordering::Relaxed);
             connection.tell(&[NotifyState::Ready, NotifyState::Status(status)]);
@@ -83,17 +83,17 @@ impl ServiceManager {
     }
 
     /// Every loop turns.
-    pub(super) fn alive(&self, status: &str) {
+    pub(crate) fn alive(&self, status: &str) {
         self.tell(&[NotifyState::Watchdog, NotifyState::Status(status)]);
     }
 
     /// How it goes, without a sign of life.
-    pub(super) fn status(&self, status: &str) {
+    pub(crate) fn status(&self, status: &str) {
         self.tell(&[NotifyState::Status(status)]);
     }
 
     /// The end has begun.
-    pub(super) fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.tell(&[NotifyState::Stopping]);
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use crate::pulse::Pulse;
 use crate::state::{FileStore, restore};
 use crate::tape::TapeRecorder;
 use crate::wan::{WanTask, WanTaskConfig};
-use crate::world::{World, WorldError};
+use crate::world::{World, WorldError, addresses, known};
 
 /// The first pause before a WAN is started again; doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -110,10 +109,10 @@ impl Supervisor {
 
     async fn prepare(&self) -> Result<WanTask, WorldError> {
         let config = &self.config;
-        let targets = resolve(&*self.world, &config.probe, |host, error| {
+        let found = self.world.resolve(&config.probe).await;
+        let targets = addresses(&config.probe.reflectors, found, |host, error| {
             warn!(wan = %config.name, host, error = %chain(error), "this reflector has no address now; it is looked up again while the others are probed");
-        })
-        .await?;
+        })?;
         let store = FileStore::new(config.files.state_file.clone());
         let controller = self.restored(&store).await?;
         let ports = WanPorts {
@@ -197,42 +196,14 @@ struct WorldRefresh {
 #[async_trait]
 impl Refresh for WorldRefresh {
     async fn refresh(&self) -> Result<Refreshed, WorldError> {
-        let targets = resolve(&*self.world, &self.config, |_, _| {}).await?;
+        let found = self.world.resolve(&self.config).await;
+        let targets = addresses(&self.config.reflectors, found, |_, _| {})?;
         let transport = self.world.transport(&self.config, &known(&targets))?;
         Ok(Refreshed { targets, transport })
     }
 }
 
-/// Looks up all reflectors; those without an address are told of one by one.
-///
-/// # Errors
-///
-/// None has an address: why the first has not.
-async fn resolve(
-    world: &dyn World,
-    config: &ProbeConfig,
-    mut tell: impl FnMut(&str, &WorldError) + Send,
-) -> Result<Vec<Option<IpAddr>>, WorldError> {
-    let mut found = world.resolve(config).await;
-    if found.iter().all(Result::is_err) && !found.is_empty() {
-        found.swap_remove(0)?;
-    }
-    let reflectors = config.reflectors.iter().zip(found);
-    let told = reflectors.map(|(host, address)| match address {
-        Ok(address) => Some(address),
-        Err(error) => {
-            tell(host, &error);
-            None
-        }
-    });
-    Ok(told.collect())
-}
-
-fn known(targets: &[Option<IpAddr>]) -> Vec<IpAddr> {
-    targets.iter().copied().flatten().collect()
-}
-
 /// Unpredictable from outside, so that answers cannot be forged blindly.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }

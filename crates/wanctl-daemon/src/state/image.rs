@@ -101,7 +101,7 @@ fn queue_section(queue: &QueueState) -> Value {
 }
 
 /// Local time without a zone, microseconds always written, as the Python wanctl does.
-fn local_time(time: WallTime) -> String {
+pub(crate) fn local_time(time: WallTime) -> String {
     let civil = CivilTime::from_millisecond(time.unix_millis()).unwrap_or_default();
     let local = TimeZone::system().to_datetime(civil);
     local.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()

@@ -119,7 +119,7 @@ impl StateStore for FileStore {
 }
 
 /// Writes a new file beside the old one, makes it durable, then renames it over the old one.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let parent = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());

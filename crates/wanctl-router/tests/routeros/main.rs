@@ -4,6 +4,7 @@
 
 mod queues;
 mod refusals;
+mod routes;
 mod rules;
 mod secrets;
 mod server;

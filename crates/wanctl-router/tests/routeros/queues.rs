@@ -340,6 +340,7 @@ async fn counters_are_strings_and_may_be_missing() {
             packets: Some(4),
             dropped: Some(0),
             backlog: Some(Bytes::new(1500)),
+            ..Counters::default()
         }
     );
     let upload = counters[Direction::Upload];

@@ -52,10 +52,12 @@ pub(super) enum Presence {
     /// Only when it was ever written, whatever its value.
     WhenWritten,
     WhenNotEmpty,
+    /// Unless the item is disabled.
+    WhenEnabled,
 }
 
 use Kind::{Bool, Integer, OneOf, Rate, ReadOnly, Reference, Text};
-use Presence::{Always, WhenNotEmpty, WhenWritten};
+use Presence::{Always, WhenEnabled, WhenNotEmpty, WhenWritten};
 
 const fn property(
     name: &'static str,
@@ -74,6 +76,10 @@ const fn property(
 pub(super) const QUEUE_TREE: &str = "queue/tree";
 pub(super) const QUEUE_TYPE: &str = "queue/type";
 pub(super) const MANGLE: &str = "ip/firewall/mangle";
+pub(super) const ROUTE: &str = "ip/route";
+pub(super) const NETWATCH: &str = "tool/netwatch";
+pub(super) const SCHEDULER: &str = "system/scheduler";
+pub(super) const SCRIPT: &str = "system/script";
 pub(super) const RESOURCE: &str = "system/resource";
 pub(super) const IDENTITY: &str = "system/identity";
 
@@ -192,6 +198,80 @@ pub(super) static MENUS: &[MenuSchema] = &[
             property("new-routing-mark", Text, "", WhenNotEmpty),
             property("packets", ReadOnly, "0", Always),
             property("passthrough", Bool, "true", WhenWritten),
+        ],
+    },
+    MenuSchema {
+        path: ROUTE,
+        shape: Shape::List {
+            named: false,
+            first_id: 1,
+        },
+        properties: &[
+            property("active", ReadOnly, "true", WhenEnabled),
+            property("comment", Text, "", WhenNotEmpty),
+            property("disabled", Bool, "false", WhenWritten),
+            property("distance", Integer { min: 1, max: 255 }, "1", WhenEnabled),
+            property("dst-address", Text, "0.0.0.0/0", Always),
+            property("dynamic", ReadOnly, "false", WhenEnabled),
+            property("gateway", Text, "", Always),
+            property("inactive", ReadOnly, "false", Always),
+            property("routing-table", Text, "main", WhenEnabled),
+            property("scope", Integer { min: 0, max: 255 }, "30", WhenEnabled),
+            property("static", ReadOnly, "true", Always),
+            property(
+                "target-scope",
+                Integer { min: 0, max: 255 },
+                "10",
+                WhenEnabled,
+            ),
+        ],
+    },
+    MenuSchema {
+        path: NETWATCH,
+        shape: Shape::List {
+            named: false,
+            first_id: 1,
+        },
+        properties: &[
+            property("comment", Text, "", WhenNotEmpty),
+            property("disabled", Bool, "false", Always),
+            property("down-script", Text, "", Always),
+            property("host", Text, "", Always),
+            property("interval", Text, "10s", Always),
+            property("name", Text, "", WhenNotEmpty),
+            property("status", ReadOnly, "unknown", Always),
+            property("test-script", Text, "", Always),
+            property("type", Text, "simple", Always),
+            property("up-script", Text, "", Always),
+        ],
+    },
+    MenuSchema {
+        path: SCHEDULER,
+        shape: Shape::List {
+            named: true,
+            first_id: 1,
+        },
+        properties: &[
+            property("comment", Text, "", WhenNotEmpty),
+            property("disabled", Bool, "false", Always),
+            property("interval", Text, "0s", Always),
+            property("name", Text, "", Always),
+            property("on-event", Text, "", Always),
+            property("policy", Text, "read,write", Always),
+            property("run-count", ReadOnly, "0", Always),
+        ],
+    },
+    MenuSchema {
+        path: SCRIPT,
+        shape: Shape::List {
+            named: true,
+            first_id: 1,
+        },
+        properties: &[
+            property("comment", Text, "", WhenNotEmpty),
+            property("name", Text, "", Always),
+            property("policy", Text, "read,write", Always),
+            property("source", Text, "", Always),
         ],
     },
     MenuSchema {

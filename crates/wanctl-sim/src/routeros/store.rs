@@ -210,6 +210,7 @@ impl Menu {
                 Presence::Always => true,
                 Presence::WhenWritten => written.is_some(),
                 Presence::WhenNotEmpty => !value.is_empty(),
+                Presence::WhenEnabled => item.text("disabled") != "true",
             };
             if present {
                 shown.insert(property.name.to_owned(), value.to_owned());

@@ -17,7 +17,7 @@ use crate::{Link, QueueCounts};
 
 /// Sets the limits of a simulated link.
 #[derive(Clone)]
-pub(super) struct VirtualRouter {
+pub(crate) struct VirtualRouter {
     clock: Clock,
     link: Shared<Link>,
     latency: Duration,
@@ -43,7 +43,7 @@ pub(super) struct Device {
 }
 
 impl VirtualRouter {
-    pub(super) fn new(
+    pub(crate) fn new(
         clock: &Clock,
         link: &Shared<Link>,
         latency: Duration,
@@ -226,6 +226,7 @@ impl Backend for VirtualRouter {
             packets: None,
             dropped: Some(0),
             backlog: Some(counts.backlog),
+            queued_packets: None,
         }))
     }
 }

@@ -21,6 +21,8 @@ pub struct ProbeFault {
 pub enum ProbeTrouble {
     /// No answer.
     Silent,
+    /// No answer to so many of a thousand, each by itself.
+    Lossy(u16),
     /// The answer comes that much later than the line accounts for.
     Slower(Duration),
     /// The answer comes twice.
@@ -35,6 +37,18 @@ impl ProbeFault {
     pub(super) fn strikes(&self, at: Timestamp, reflector: Option<usize>) -> bool {
         let ours = self.reflector.is_none() || self.reflector == reflector;
         ours && self.during.contains(&at.since_origin())
+    }
+
+    /// Whether it is this probe's turn; nonces are drawn evenly.
+    pub(super) const fn hits(&self, nonce: u64) -> bool {
+        match self.trouble {
+            ProbeTrouble::Lossy(of_thousand) => nonce % 1_000 < of_thousand as u64,
+            ProbeTrouble::Silent
+            | ProbeTrouble::Slower(_)
+            | ProbeTrouble::Twice
+            | ProbeTrouble::ForeignNonce
+            | ProbeTrouble::Unsendable => true,
+        }
     }
 }
 
@@ -62,7 +76,7 @@ impl Fortune {
 
     fn with(mut self, trouble: ProbeTrouble) -> Self {
         match trouble {
-            ProbeTrouble::Silent => self.answers = 0,
+            ProbeTrouble::Silent | ProbeTrouble::Lossy(_) => self.answers = 0,
             ProbeTrouble::Slower(by) => self.slower += by,
             ProbeTrouble::Twice => self.answers *= 2,
             ProbeTrouble::ForeignNonce => self.is_foreign = true,

@@ -54,7 +54,7 @@ impl StateStore for MemoryStore {
 }
 
 /// Finds always the same.
-pub(super) struct FixedAnswer(pub(super) ReserveAnswer);
+pub(crate) struct FixedAnswer(pub(crate) ReserveAnswer);
 
 #[async_trait]
 impl ReserveChecks for FixedAnswer {

@@ -19,7 +19,7 @@ use crate::{Link, ProbeFate};
 
 /// Answers each probe after the link's delay at the moment it leaves, unless a fault says
 /// otherwise.
-pub(super) struct VirtualTransport {
+pub(crate) struct VirtualTransport {
     clock: Clock,
     link: Shared<Link>,
     targets: Vec<IpAddr>,
@@ -51,7 +51,7 @@ struct Timer {
 }
 
 impl VirtualTransport {
-    pub(super) fn new(
+    pub(crate) fn new(
         clock: &Clock,
         link: &Shared<Link>,
         targets: Vec<IpAddr>,
@@ -71,7 +71,11 @@ impl VirtualTransport {
     fn fortune(&self, request: &EchoRequest) -> Fortune {
         let reflector = self.targets.iter().position(|host| *host == request.target);
         let faults = self.faults.iter();
-        Fortune::of(faults.filter(|fault| fault.strikes(request.sent_at, reflector)))
+        Fortune::of(
+            faults.filter(|fault| {
+                fault.strikes(request.sent_at, reflector) && fault.hits(request.nonce)
+            }),
+        )
     }
 
     fn answer(&mut self, request: &EchoRequest, after: Duration, fortune: Fortune) {

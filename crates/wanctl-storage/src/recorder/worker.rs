@@ -128,7 +128,7 @@ impl Worker {
                 break;
             }
             let written = writer
-                .write_cycles(&self.batch)
+                .write_entries(&self.batch)
                 .and_then(|()| writer.check_in_place());
             if self.settle(written, cycles)? {
                 self.shared.committed.fetch_add(cycles, Ordering::Relaxed);
