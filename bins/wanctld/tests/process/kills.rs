@@ -232,6 +232,8 @@ impl Bench {
             "metrics.db-shm",
             "state.json",
             ".state.json.tmp",
+            // The next daemon takes its place.
+            "state.sock",
         ];
         for entry in fs::read_dir(self.site.dir.path()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
