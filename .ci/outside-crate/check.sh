@@ -5,7 +5,7 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH='' cd -- "$here/../.." && pwd)
-libraries="wanctl-types wanctl-signal wanctl-controller wanctl-storage"
+libraries="wanctl-types wanctl-signal wanctl-controller wanctl-steering wanctl-storage"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wanctl_controller::LawKind;
 use wanctl_daemon::{
     Clock, Daemon, DaemonOptions, SteerDaemon, SteerEnded, SteerOptions, SteerView,
 };
@@ -41,6 +42,8 @@ pub struct TwoWans {
     pub events: Vec<(Duration, Event)>,
     /// When the rate-control daemon runs.
     pub rate_control: Range<Duration>,
+    /// By which law.
+    pub law: LawKind,
     /// Further lines of the steering configuration.
     pub settings: String,
     /// Where every input of the steering decision is taken down.
@@ -120,6 +123,7 @@ impl TwoWans {
             router: Vec::new(),
             events: Vec::new(),
             rate_control: Duration::ZERO..Duration::MAX,
+            law: LawKind::Reference,
             settings: String::new(),
             record: None,
             seed,
@@ -224,7 +228,7 @@ impl Stage<'_> {
         let wanted = self.plan.rate_control.contains(&now.since_origin());
         match (&self.shaping, wanted) {
             (None, true) => {
-                let config = settings::rate_control(self.directory)?;
+                let config = settings::rate_control(self.plan.law, self.directory)?;
                 let ends = Ends {
                     clock: self.clock.clone(),
                     link: self.links[0].clone(),
@@ -271,7 +275,7 @@ impl Stage<'_> {
                 .shaping
                 .as_ref()
                 .map(|(_, snapshots)| snapshots.clone()),
-            controller: settings::rate_control(self.directory)?.controller,
+            controller: settings::rate_control(self.plan.law, self.directory)?.controller,
         };
         let mut options = SteerOptions::default();
         options.record.clone_from(&self.plan.record);

@@ -12,6 +12,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use wanctl_controller::LawKind;
 use wanctl_sim::{
     Demand, Event, ProbeFault, ProbeTrouble, RouterWindow, RouterWoe, Schedule, TwoWans,
     TwoWansReport,
@@ -100,6 +101,31 @@ fn a_saturating_download_is_the_shapers_work() {
     assert_eq!(report.steered, [], "the shaper cures it");
     assert!(report.lowest_limit.download < Bps::from_mbps(55));
     assert_eq!(report.writes, 0);
+}
+
+#[test]
+fn the_adaptive_law_cures_it_as_well() {
+    let mut plan = household();
+    plan.law = LawKind::Adaptive;
+    greedy(&mut plan, 0, &(START..START + 5 * MINUTE));
+    let report = run("saturating download, adaptive law", &plan, 8 * MINUTE);
+    assert_eq!(report.steered, [], "the shaper cures it");
+    assert!(report.lowest_limit.download < Bps::from_mbps(50));
+    assert_eq!(report.writes, 0);
+}
+
+#[test]
+fn bloat_that_the_adaptive_law_cannot_cure_moves_traffic_and_it_comes_back() {
+    let mut plan = household();
+    plan.law = LawKind::Adaptive;
+    greedy(&mut plan, 0, &(START..START + 5 * MINUTE));
+    plan.lines[0].faults = vec![bloat(START..START + 4 * MINUTE, 80)];
+    let report = run("bloat upstream, adaptive law", &plan, 10 * MINUTE);
+    let moved = report.steered_after(START).unwrap();
+    assert!(moved < secs(30), "{moved:?}");
+    let back = report.back_after(START + moved).unwrap();
+    assert!(back < 6 * MINUTE, "{back:?}");
+    assert_eq!(report.steered.len(), 2, "{:?}", report.steered);
 }
 
 #[test]

@@ -1,14 +1,19 @@
-//! A program of somebody else: decides a rate, records the cycle, and reads it back.
+//! A program of somebody else: decides a rate, records the cycle, reads it back, and steers.
 
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wanctl_controller::{
     Adjustment, Factor, Floors, QueueConfig, QueueController, Threshold, Thresholds,
 };
+use wanctl_steering::{
+    EngineConfig, Observation, Settled, StandardConfig, Steering, SteeringConfig,
+    TargetObservation, WanObservation, WanPolicy,
+};
 use wanctl_storage::{CycleRecord, Query, Reader, ReasonText, Writer};
-use wanctl_types::{Bps, Millis, PerDirection, RateBound, WallTime, WanName};
+use wanctl_types::{Bps, Millis, PerDirection, RateBound, Timestamp, WallTime, WanName};
 
 const START: i64 = 1_700_000_000;
 
@@ -18,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (baseline, load) = (ms(25.0), ms(125.0));
     let decided = decide(baseline, load)?;
     record(path, baseline, load, &decided)?;
-    read(path)
+    read(path)?;
+    steer()
 }
 
 fn decide(baseline: Millis, load: Millis) -> Result<Adjustment, Box<dyn Error>> {
@@ -68,4 +74,36 @@ fn read(path: &Path) -> Result<(), Box<dyn Error>> {
 
 fn ms(milliseconds: f64) -> Millis {
     Millis::saturating(milliseconds)
+}
+
+/// The first WAN's answers become slow after half a minute.
+fn steer() -> Result<(), Box<dyn Error>> {
+    let cycle = Duration::from_millis(500);
+    let engine = EngineConfig::Standard(StandardConfig::new(cycle));
+    let wans = [WanPolicy::new(1); 2].into_iter().collect();
+    let mut steering = Steering::new(SteeringConfig::new(engine, wans)?);
+    for cycles in 0..120_u32 {
+        let now = Timestamp::ZERO + cycle * cycles;
+        let mut seen = Observation::default();
+        for rtt in [if cycles < 60 { 20.0 } else { 150.0 }, 30.0] {
+            let mut wan = WanObservation::default();
+            wan.targets.push(TargetObservation {
+                rtt: Millis::new(rtt),
+                answered: 2,
+                ..TargetObservation::default()
+            });
+            seen.wans.push(wan);
+        }
+        for request in steering.step(now, &seen).requests {
+            if let Some(moved) = steering.settle(now, request.id, Settled::Applied) {
+                println!(
+                    "WAN {} to WAN {}: {}",
+                    moved.from.get(),
+                    moved.to.get(),
+                    moved.reason.code()
+                );
+            }
+        }
+    }
+    Ok(())
 }

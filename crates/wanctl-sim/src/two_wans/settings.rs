@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wanctl_config::{SteerConfig, WanConfig};
+use wanctl_controller::LawKind;
 
 use crate::{DemoMode, Error};
 
@@ -16,8 +17,12 @@ pub(super) fn state_file(directory: &Path) -> PathBuf {
     directory.join("steering_state.json")
 }
 
-pub(super) fn rate_control(directory: &Path) -> Result<WanConfig, Error> {
-    let mut config = crate::demo::config(DemoMode::Controlled)?;
+pub(super) fn rate_control(law: LawKind, directory: &Path) -> Result<WanConfig, Error> {
+    let mode = match law {
+        LawKind::Adaptive => DemoMode::Adaptive,
+        LawKind::Reference | _ => DemoMode::Controlled,
+    };
+    let mut config = crate::demo::config(mode)?;
     config.storage = None;
     config.files.state_file = directory.join("cable_state.json");
     config.files.lock_file = directory.join("cable.lock");
