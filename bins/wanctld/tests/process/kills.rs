@@ -217,7 +217,7 @@ impl Bench {
         );
     }
 
-    /// Kills leave one unfinished state file at most, however many there are.
+    /// Kills leave one unfinished state file and one socket at most, however many there are.
     fn check_files(&self, context: &str) {
         let known = [
             "wan1.yaml",
@@ -232,7 +232,7 @@ impl Bench {
             "metrics.db-shm",
             "state.json",
             ".state.json.tmp",
-            // The next daemon takes its place.
+            // What steering listens to; the next start puts a new one in its place.
             "state.sock",
         ];
         for entry in fs::read_dir(self.site.dir.path()).unwrap() {
